@@ -1,0 +1,275 @@
+"""The command line: thin commands over importable steps. Heavy imports stand inside them, so that --help is quick."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from inkdigits import __version__
+from inkdigits.errors import InkdigitsError, MissingExtraError, UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def main() -> None:
+    """Entry point: every error that we raise on purpose becomes one line on stderr."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("stopped", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (UsageError, MissingExtraError) as error:
+        _fail(error, 2)
+    except InkdigitsError as error:
+        _fail(error, 1)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has stopped; Python would complain of it at exit
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'writing'}: {error.strerror or error}; nothing there was changed", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: object, code: int) -> None:
+    click.echo(f"inkdigits: {' '.join(str(message).split())}", err=True)
+    sys.exit(code)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__)
+@click.option("-v", "--verbose", is_flag=True, help="Say more of what is going on.")
+def cli(verbose: bool) -> None:
+    """Learn handwritten digits, and read them.
+
+    \b
+    Learning, step by step:
+      inkdigits data mnist
+      inkdigits features mnist
+      inkdigits train --recipe fast
+      inkdigits evaluate --model fast
+      inkdigits report --model fast
+    \b
+    Reading:
+      inkdigits read photo.jpg
+    """
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", stream=sys.stderr)
+    if not verbose:
+        for name in ("torch", "onnxscript", "onnx_ir", "matplotlib", "PIL"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
+    click.echo(f"inkdigits: warning: {message}", err=True)
+
+
+def _transpose(function: F) -> F:
+    return click.option("--transpose", is_flag=True, help="Swap rows and columns of the images, as EMNIST's IDX files need it.")(
+        function
+    )
+
+
+def _model(function: F) -> F:
+    return click.option("--model", metavar="MODEL", help="A run's name, its folder or an ONNX file.  [default: the shipped model]")(
+        function
+    )
+
+
+@cli.command()
+@click.argument("source", default="mnist")
+@_transpose
+def data(source: str, transpose: bool) -> None:
+    """Get a data set, check it, and keep it under data/interim.
+
+    \b
+    SOURCE is one of
+      mnist                 the 60,000 + 10,000 images (default)
+      openml                the same set as OpenML has it, mnist_784
+      kaggle:FOLDER_OR_CSV  Digit Recognizer's train.csv and test.csv
+      idx:FOLDER            IDX files such as EMNIST's, gzipped or not
+      folder:PATH           pictures in folders named 0 to 9
+      sklearn               1,797 images of 8×8 pixels, NOT MNIST: the last resort offline
+
+    Example: inkdigits data kaggle:digit-recognizer
+    """
+    from inkdigits import dataset
+
+    _describe(dataset.prepare(source, transpose=transpose))
+
+
+@cli.command()
+@click.argument("source", default="mnist")
+@_transpose
+def features(source: str, transpose: bool) -> None:
+    """Make model inputs of a data set, split into train, validation and test, under data/processed.
+
+    Example: inkdigits features folder:my-digits
+    """
+    from inkdigits import dataset
+
+    _describe(dataset.make_features(source, transpose=transpose))
+
+
+def _describe(found: Any) -> None:
+    for name, part in found.parts.items():
+        labels = "no labels" if part.labels is None else "labelled"
+        click.echo(f"{found.name}  {name:10} {len(part):6,d} images, {labels}")
+
+
+@cli.command()
+@click.option("--recipe", default="default", show_default=True, help="fast (seconds), default (minutes) or best (an hour or more).")
+@click.option("--task", default="digits", show_default=True, help="digits, is:D (is it a 5? is:5) or pair:D,E (5 or 3? pair:5,3).")
+@click.option("--data", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
+@click.option("--epochs", type=int, help="In place of the recipe's.")
+@click.option("--batch-size", type=int, help="In place of the recipe's.")
+@click.option("--lr", type=float, help="Highest learning rate, in place of the recipe's.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--run", help="Name of the folder below models/.  [default: from recipe, task, data and seed]")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard too.")
+@_transpose
+def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
+    """Train a network into models/<run>/.
+
+    Example: inkdigits train --recipe fast --task is:5
+    """
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    with _extra("train"):
+        from inkdigits.modeling.train import TrainSettings
+        from inkdigits.modeling.train import train as step
+    with logging_redirect_tqdm():
+        result = step(TrainSettings(**settings), resume=resume, tensorboard=tensorboard)
+    accuracy, seconds = result.meta["validation"]["accuracy"], result.meta["training_seconds"]
+    click.echo(
+        f"{result.folder / 'model.onnx'}  {result.meta['parameters']:,d} parameters, {seconds:.1f} s of training,"
+        f" {100 * accuracy:.2f} % on the validation images"
+    )
+
+
+@cli.command()
+@_model
+@click.option("--data", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
+@click.option("--part", help="train, validation or test.  [default: test, or what has labels]")
+@click.option("--predictions", type=click.Path(path_type=Path), help="Measure this CSV (ImageId,Label) in place of a model.")
+@click.option("--strict", is_flag=True, help="Fail where training images are among those evaluated.")
+@click.option("--precision", default=0.99, show_default=True, help="Of a binary task: the precision to find a threshold for.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
+@_transpose
+def evaluate(as_json: bool, output: Path | None, **settings: Any) -> None:
+    """Measure a model, or answers made elsewhere, on a labelled source.
+
+    \b
+    Example: inkdigits evaluate --model fast
+    Example: inkdigits evaluate --predictions submission.csv --data idx:secret-set
+    """
+    import json
+
+    from inkdigits.files import write_json
+    from inkdigits.modeling.evaluate import EvaluateSettings
+    from inkdigits.modeling.evaluate import evaluate as step
+
+    result = step(EvaluateSettings(**settings))
+    if output:
+        write_json(output, result.to_dict())
+    click.echo(json.dumps(result.to_dict(), indent=2) if as_json else result.to_table())
+
+
+@cli.command()
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file of answers: .csv or .json.")
+@click.option("--format", "form", help="csv, json or kaggle (ImageId,Label).  [default: by the file's ending]")
+@_model
+def predict(source: Path, output: Path, form: str | None, model: str | None) -> int:
+    """Answer every image of an IDX file, a CSV in Kaggle's format or a folder of pictures of one digit each.
+
+    \b
+    Example: inkdigits predict test.csv -o submission.csv --format kaggle --model default
+    Example: inkdigits predict my-digits/ -o answers.json
+    """
+    from inkdigits.modeling.predict import predict as step
+
+    result = step(source, model)
+    result.save(output, form)
+    click.echo(f"{output}  {len(result.names):,d} answers")
+    for fault in result.faults:
+        click.echo(f"inkdigits: {fault}", err=True)
+    return 1 if result.faults else 0
+
+
+@cli.command()
+@click.option("--model", default="fast", show_default=True, metavar="RUN", help="A run's name.")
+@click.option("--data", help="A source.  [default: what the run was trained from]")
+def plots(model: str, data: str | None) -> None:
+    """Draw every figure of a run into reports/figures.
+
+    Example: inkdigits plots --model fast
+    """
+    with _extra("train"):
+        from inkdigits import plots as step
+
+    for path in step.make_plots(model, data):
+        click.echo(path)
+
+
+@cli.command()
+@click.option("--model", default="fast", show_default=True, metavar="RUN", help="A run's name.")
+@click.option("--data", help="A source.  [default: what the run was trained from]")
+def report(model: str, data: str | None) -> None:
+    """Write reports/index.html: every figure of a run on one page that needs no network.
+
+    Example: inkdigits report --model fast
+    """
+    with _extra("train"):
+        from inkdigits import report as step
+
+    click.echo(step.make_report(model, data))
+
+
+@cli.command()
+@click.argument("pictures", nargs=-1, required=True)
+@click.option("--mode", default="auto", show_default=True, help="digit, line, page, or auto.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the text.")
+def read(pictures: tuple[str, ...], mode: str, as_json: bool) -> int:
+    """Read the digits in pictures; '?' stands where the reader is unsure.
+
+    Example: inkdigits read examples/*.png
+    """
+    from inkdigits.errors import ImageError
+    from inkdigits.reading.reader import read as step
+
+    failed = 0
+    for picture in pictures:
+        try:
+            reading = step(picture, mode)
+        except ImageError as error:
+            click.echo(f"inkdigits: {error}", err=True)
+            failed = 1
+            continue
+        name = f"{picture}\t" if len(pictures) > 1 and not as_json else ""
+        click.echo(reading.to_json() if as_json else name + reading.text.replace("\n", f"\n{name}"))
+    return failed
+
+
+class _extra:
+    """Turns a failed import inside the block into the error that names the extra."""
+
+    def __init__(self, extra: str) -> None:
+        self.extra = extra
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("inkdigits"):
+            raise MissingExtraError(error.name or "a package", self.extra) from None

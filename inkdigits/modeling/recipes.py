@@ -1,0 +1,77 @@
+"""How to train: a few recipes, each with its measured claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from inkdigits.errors import UsageError
+from inkdigits.modeling.augment import Augmentation
+from inkdigits.modeling.networks import Conv
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A network and everything that its training depends on besides data and seed.
+
+    Attributes:
+        layers: The convolutions, from the picture upwards.
+        epochs: Passes over the training images.
+        batch_size: Images a step.
+        lr: Highest learning rate of the one-cycle schedule.
+        weight_decay: AdamW's.
+        label_smoothing: Share of the target spread over all classes, in [0, 1).
+        augmentation: Random deformations, drawn anew in each epoch.
+        ema_decay: Weight of the past in the running average of the weights, which is what is kept; 0: none.
+        dropout: Share of the last features dropped.
+        global_pool: Average the last maps over space instead of flattening them.
+    """
+
+    name: str
+    layers: tuple[Conv, ...]
+    epochs: int
+    batch_size: int = 128
+    lr: float = 0.01
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    ema_decay: float = 0.0
+    dropout: float = 0.0
+    global_pool: bool = False
+
+
+FAST = Recipe(
+    "fast",
+    layers=(Conv(16, 5, stride=2), Conv(32, pool=True), Conv(64, pool=True)),
+    epochs=2,
+    lr=0.02,
+    augmentation=Augmentation(shift_px=1),
+)
+
+DEFAULT = Recipe(
+    "default",
+    layers=(Conv(32, 5, stride=2), Conv(48, pool=True), Conv(96, pool=True)),
+    epochs=16,
+    augmentation=Augmentation(shift_px=2, rotate_deg=12, zoom=0.12, shear=0.12),
+)
+
+BEST = Recipe(
+    "best",
+    layers=(Conv(32), Conv(32, pool=True), Conv(64), Conv(64, pool=True), Conv(128), Conv(128, pool=True)),
+    epochs=40,
+    augmentation=Augmentation(shift_px=2.5, rotate_deg=15, zoom=0.15, shear=0.15, elastic_px=0.5),
+    ema_decay=0.999,
+    dropout=0.3,
+)
+
+RECIPES = {recipe.name: recipe for recipe in (FAST, DEFAULT, BEST)}
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in RECIPES:
+        raise UsageError(f"there is no recipe {name!r}: use {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,58 @@
+"""The three levels of the exercise: is it a 5? – 5 or 3? – which digit?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from inkdigits.dataset import Part
+from inkdigits.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a classifier tells apart.
+
+    Attributes:
+        name: ``digits``, ``is:5`` (any digit) or ``pair:5,3`` (any two).
+        classes: What each output means, in order. Of a binary task the second is the positive class.
+        digits: For each digit 0 to 9 the index of its class, or -1 where the task leaves that digit out.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    digits: tuple[int, ...]
+
+    @property
+    def binary(self) -> bool:
+        return len(self.classes) == 2
+
+    def targets(self, labels: np.ndarray) -> np.ndarray:
+        """Class index of each digit label, int64 (N,); -1 where the task leaves the digit out."""
+        return np.array(self.digits, np.int64)[labels]
+
+    def select(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """The images that the task is about and their class indices."""
+        images, labels = part.labelled()
+        targets = self.targets(labels)
+        return images[targets >= 0], targets[targets >= 0]
+
+
+def task(name: str) -> Task:
+    """The task of that name.
+
+    Raises:
+        UsageError: it is none of ``digits``, ``is:D`` and ``pair:D,E``.
+    """
+    if name == "digits":
+        return Task(name, tuple("0123456789"), tuple(range(10)))
+    if match := re.fullmatch(r"is:(\d)", name):
+        wanted = int(match[1])
+        return Task(name, (f"not {wanted}", str(wanted)), tuple(int(d == wanted) for d in range(10)))
+    if (match := re.fullmatch(r"pair:(\d),(\d)", name)) and match[1] != match[2]:
+        first, second = int(match[1]), int(match[2])
+        classes = {second: 0, first: 1}  # the digit named first is the positive one
+        return Task(name, (str(second), str(first)), tuple(classes.get(d, -1) for d in range(10)))
+    raise UsageError(f"there is no task {name!r}: use digits, is:D (is it a 5? is:5) or pair:D,E (5 or 3? pair:5,3)")
