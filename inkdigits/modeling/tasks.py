@@ -48,10 +48,10 @@ def task(name: str) -> Task:
     """
     if name == "digits":
         return Task(name, tuple("0123456789"), tuple(range(10)))
-    if match := re.fullmatch(r"is:(\d)", name):
+    if match := re.fullmatch(r"is:([0-9])", name):
         wanted = int(match[1])
         return Task(name, (f"not {wanted}", str(wanted)), tuple(int(d == wanted) for d in range(10)))
-    if (match := re.fullmatch(r"pair:(\d),(\d)", name)) and match[1] != match[2]:
+    if (match := re.fullmatch(r"pair:([0-9]),([0-9])", name)) and match[1] != match[2]:
         first, second = int(match[1]), int(match[2])
         classes = {second: 0, first: 1}  # the digit named first is the positive one
         return Task(name, (str(second), str(first)), tuple(classes.get(d, -1) for d in range(10)))

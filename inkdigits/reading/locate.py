@@ -1,0 +1,134 @@
+"""Ink → marks → digits' boxes, in reading order.
+
+A mark is a connected piece of ink. Pieces that lie above one another are joined, since a 5 may lose its top stroke;
+marks far from the usual size, and ruling lines, are put aside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+
+#: left, top, right, bottom in pixels; right and bottom are one past the last pixel.
+Box = tuple[int, int, int, int]
+
+#: Marks below this share of the picture's height are dots or dirt.
+_MIN_HEIGHT_SHARE = 0.02
+#: Marks below this share of the usual height are no digits: dots, commas, dashes.
+_SMALL = 0.4
+#: Marks longer than this many times their height are ruling lines.
+_LONGEST = 6.0
+#: Two marks belong to one digit where they share this part of the narrower one's width …
+_SAME_COLUMN = 0.6
+#: … and are no further apart than this share of the usual height.
+_GAP = 0.25
+#: Two digits stand on one line where they share this part of the lower one's height.
+_SAME_LINE = 0.4
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A connected piece of ink, or several that make up one digit.
+
+    Attributes:
+        box: Where it is.
+        pieces: Numbers of its connected pieces in the map of pieces.
+    """
+
+    box: Box
+    pieces: tuple[int, ...]
+
+    @property
+    def height(self) -> int:
+        return self.box[3] - self.box[1]
+
+    @property
+    def width(self) -> int:
+        return self.box[2] - self.box[0]
+
+    def joined(self, other: Mark) -> Mark:
+        """This mark and another one as one."""
+        (a, b, c, d), (e, f, g, h) = self.box, other.box
+        return Mark((min(a, e), min(b, f), max(c, g), max(d, h)), self.pieces + other.pieces)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What was found in a picture.
+
+    Attributes:
+        lines: The digits' marks, line by line, from left to right.
+        ignored: Boxes of the marks that are no digits.
+        pieces: uint32 (H, W), the number of the connected piece at each pixel; 0 = paper.
+    """
+
+    lines: list[list[Mark]]
+    ignored: list[Box]
+    pieces: np.ndarray
+
+    def cut(self, inked: np.ndarray, mark: Mark) -> np.ndarray:
+        """The ink of one mark alone, uint8 of the size of its box."""
+        left, top, right, bottom = mark.box
+        window = (slice(top, bottom), slice(left, right))
+        return np.where(np.isin(self.pieces[window], mark.pieces), inked[window], 0).astype(np.uint8)
+
+
+def locate(inked: np.ndarray) -> Layout:
+    """Find the digits in a map of ink.
+
+    Args:
+        inked: uint8 (H, W), 0 = paper, as ``inkdigits.features.ink`` makes it.
+    """
+    pieces, count = cc3d.connected_components(inked >= 64, connectivity=8, return_N=True)
+    boxes = cc3d.statistics(pieces)["bounding_boxes"] if count else []
+    marks = [Mark((x.start, y.start, x.stop, y.stop), (i,)) for i, (y, x) in enumerate(boxes) if i]
+    least = max(4.0, _MIN_HEIGHT_SHARE * inked.shape[0])
+    candidates = [mark for mark in marks if max(mark.height, mark.width) >= least and mark.width <= _LONGEST * mark.height]
+    if not candidates:
+        return Layout([], [mark.box for mark in marks], pieces)
+    usual = float(np.median([m.height for m in candidates if m.height >= 0.5 * max(c.height for c in candidates)]))
+    whole = _joined(candidates, usual)
+    digits = [mark for mark in whole if mark.height >= _SMALL * usual]
+    kept = {piece for mark in digits for piece in mark.pieces}
+    return Layout(_lines(digits), [mark.box for mark in marks if not kept.issuperset(mark.pieces)], pieces)
+
+
+def _joined(marks: list[Mark], usual: float) -> list[Mark]:
+    """Marks with those above and below them that belong to the same digit."""
+    marks = sorted(marks, key=lambda mark: mark.box[1])
+    joined: list[Mark] = []
+    for mark in marks:
+        partner = next((m for m in joined if _same_digit(m, mark, usual)), None)
+        if partner is None:
+            joined.append(mark)
+        else:
+            joined[joined.index(partner)] = partner.joined(mark)
+    return joined
+
+
+def _same_digit(upper: Mark, lower: Mark, usual: float) -> bool:
+    shared = min(upper.box[2], lower.box[2]) - max(upper.box[0], lower.box[0])
+    gap = lower.box[1] - upper.box[3]
+    fits = max(upper.box[3], lower.box[3]) - min(upper.box[1], lower.box[1]) <= 1.4 * usual
+    return fits and shared >= _SAME_COLUMN * min(upper.width, lower.width) and gap <= _GAP * usual
+
+
+def _lines(marks: list[Mark]) -> list[list[Mark]]:
+    """Marks in reading order: lines from top to bottom, each from left to right."""
+    lines: list[list[Mark]] = []
+    for mark in sorted(marks, key=lambda m: m.box[1] + m.box[3]):
+        line = next((found for found in lines if _on_line(found, mark)), None)
+        if line is None:
+            lines.append([mark])
+        else:
+            line.append(mark)
+    lines.sort(key=lambda line: float(np.mean([mark.box[1] + mark.box[3] for mark in line])))
+    return [sorted(line, key=lambda mark: mark.box[0]) for line in lines]
+
+
+def _on_line(line: list[Mark], mark: Mark) -> bool:
+    nearest = min(line, key=lambda other: abs(other.box[0] - mark.box[0]))
+    shared = min(nearest.box[3], mark.box[3]) - max(nearest.box[1], mark.box[1])
+    return shared >= _SAME_LINE * min(nearest.height, mark.height)

@@ -1,0 +1,73 @@
+"""Shared fixtures: the real MNIST, small real subsets in every format, and a project of its own for each test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkdigits import dataset, formats
+from inkdigits.cli import main
+from inkdigits.config import Project
+from inkdigits.dataset import Dataset, Part
+from inkdigits.modeling.train import TrainResult, TrainSettings, train
+
+
+@pytest.fixture(scope="session")
+def home() -> Project:
+    """The project in which the tests run: its downloads and arrays serve all of them."""
+    return Project.current()
+
+
+@pytest.fixture(scope="session")
+def mnist(home: Project) -> Dataset:
+    """All of MNIST: train and test."""
+    return dataset.prepare("mnist", home)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An empty project, which is the current one during the test."""
+    monkeypatch.setenv("INKDIGITS_PROJECT", str(tmp_path / "project"))
+    return Project.current()
+
+
+def write_idx_folder(folder: Path, **parts: Part) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in parts.items():
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(formats.idx_bytes(part.images))
+        if part.labels is not None:
+            (folder / f"{name}-labels-idx1-ubyte").write_bytes(formats.idx_bytes(part.labels.astype(np.uint8)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of IDX files with the first 3,000 training and 1,000 test images."""
+    folder = tmp_path_factory.mktemp("small")
+    first = {name: part.take(np.arange(size)) for (name, part), size in zip(mnist.parts.items(), (3000, 1000), strict=True)}
+    return write_idx_folder(folder, **first)
+
+
+@pytest.fixture(scope="session")
+def small_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, TrainResult]:
+    """A project with a finished run, ``small``, trained on the small set."""
+    project = Project(tmp_path_factory.mktemp("project"))
+    return project, train(TrainSettings("fast", data=f"idx:{small}", run="small"), project)
+
+
+@pytest.fixture
+def run_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command through the real entry point: exit code, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["inkdigits", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = capsys.readouterr()
+        return int(stop.value.code or 0), out, err
+
+    return run

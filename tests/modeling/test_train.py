@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inkdigits import dataset
+from inkdigits.config import Project
+from inkdigits.dataset import Dataset
+from inkdigits.errors import MissingExtraError, ModelError, UsageError
+from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
+from inkdigits.modeling.networks import DigitNet, parameter_count
+from inkdigits.modeling.predict import load_model
+from inkdigits.modeling.recipes import RECIPES
+from inkdigits.modeling.tasks import task
+from inkdigits.modeling.train import CHECKPOINT, TrainResult, TrainSettings, load_network, network_of, train
+
+
+@pytest.fixture(scope="module")
+def fast(home: Project) -> TrainResult:
+    """The fast recipe on all of MNIST: the main job."""
+    return train(TrainSettings("fast", run="test-fast"), home)
+
+
+def test_fast_learns_mnist(fast: TrainResult, home: Project) -> None:
+    result = evaluate(EvaluateSettings(str(fast.folder)), home)
+    assert result.to_dict()["accuracy"] >= 0.985
+    assert result.copies is not None
+    assert not result.copies.any()
+    meta = json.loads((fast.folder / "meta.json").read_text())
+    assert meta["test"]["accuracy"] == result.to_dict()["accuracy"]
+    assert meta["validation"]["count"] == 5_000
+    assert meta["parameters"] == 29_434
+    assert meta["data"]["parts"]["train"]["count"] == 55_000
+    history = [json.loads(line) for line in (fast.folder / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in history] == [1, 2]
+
+
+def test_onnx_and_pytorch_agree_on_the_whole_test_set(fast: TrainResult, mnist: Dataset) -> None:
+    network, _ = load_network(fast.folder)
+    images = mnist.part("test").images
+    with torch.inference_mode():
+        wanted = torch.softmax(network(torch.from_numpy(images[:, None]).float()), 1).numpy()
+    found = load_model(fast.folder).predict_proba(images)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    # A batch of one, and none, go through as well.
+    np.testing.assert_allclose(load_model(fast.folder).predict_proba(images[:1]), wanted[:1], atol=1e-5)
+    assert load_model(fast.folder).predict_proba(images[:0]).shape == (0, 10)
+
+
+def test_the_model_file_tells_nothing_of_this_machine(fast: TrainResult) -> None:
+    content = (fast.folder / "model.onnx").read_bytes()
+    for word in (b".py", b"site-packages", str(Path.cwd()).encode()):
+        assert word not in content
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(small: Path, project: Project) -> None:
+    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1)
+    models = []
+    for run, seed in (("a", 0), ("b", 0), ("c", 1)):
+        torch.manual_seed(len(models))  # whatever was drawn before
+        models.append((train(replace(settings, run=run, seed=seed), project).folder / "model.onnx").read_bytes())
+    assert models[0] == models[1] != models[2]
+
+
+@pytest.mark.parametrize("recipe", ["fast", "best"])
+def test_a_killed_run_ends_with_the_same_weights(small: Path, project: Project, recipe: str) -> None:
+    settings = TrainSettings(recipe, data=f"idx:{small}", epochs=3, run="whole")
+    whole = train(settings, project).folder
+    words = ["train", "--recipe", recipe, "--data", f"idx:{small}", "--epochs", "3", "--run", "killed"]
+    command = [sys.executable, "-m", "inkdigits", *words]
+    killed = project.models / "killed"
+    process = subprocess.Popen(command, env={**os.environ})
+    deadline = time.monotonic() + 120
+    while not (killed / CHECKPOINT).exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert (killed / CHECKPOINT).exists()
+    assert not (killed / "model.onnx").exists()
+    train(replace(settings, run="killed"), project, resume=True)
+    assert (killed / "model.onnx").read_bytes() == (whole / "model.onnx").read_bytes()
+    assert not (killed / CHECKPOINT).exists()
+
+
+def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(small: Path, project: Project) -> None:
+    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
+    train(settings, project)
+    checkpoint = project.models / "r" / CHECKPOINT
+    torch.save({"settings": {"recipe": "other"}}, checkpoint)
+    with pytest.raises(UsageError, match="other settings"):
+        train(settings, project, resume=True)
+    checkpoint.write_bytes(b"damaged")
+    with pytest.raises(ModelError, match="damaged"):
+        train(settings, project, resume=True)
+
+
+@pytest.mark.parametrize(("name", "least"), [("is:5", 0.97), ("pair:5,3", 0.96)])
+def test_the_binary_levels(small: Path, project: Project, name: str, least: float) -> None:
+    folder = train(TrainSettings("fast", name, f"idx:{small}", epochs=4), project).folder
+    assert folder.name.startswith(f"fast-{name.replace(':', '-').replace(',', '-')}-idx-")
+    result = evaluate(EvaluateSettings(str(folder), f"idx:{small}", precision=0.9), project)
+    figures = result.to_dict()
+    assert figures["accuracy"] >= least
+    assert figures["binary"]["roc_auc"] >= 0.985
+    assert figures["binary"]["threshold"]["precision"] >= 0.9
+    assert load_model(folder).task == task(name)
+
+
+def test_every_recipe_has_the_size_it_states() -> None:
+    counts = {name: parameter_count(network_of(recipe, task("digits"))) for name, recipe in RECIPES.items()}
+    assert counts["fast"] < counts["default"] < 250_000  # 1 MB of float32
+    assert counts["best"] < 400_000
+
+
+def test_a_network_accepts_all_its_images_at_once_or_one_by_one() -> None:
+    network = network_of(RECIPES["default"], task("digits")).eval()
+    images = torch.rand(5, 1, 28, 28) * 255
+    with torch.inference_mode():
+        together = network(images)
+        alone = torch.cat([network(image[None]) for image in images])
+        maps = network.activations(images)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+    assert [m.shape[1] for m in maps] == [layer.channels for layer in RECIPES["default"].layers]
+    assert isinstance(network, DigitNet)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": "slow"}, "there is no recipe 'slow': use fast, default, best"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch_size": 1}, "batch_size is 1"),
+        ({"lr": -1.0}, r"lr is -1\.0"),
+        ({"seed": -5}, "seed is -5"),
+        ({"device": "tpu"}, "there is no device 'tpu'"),
+        ({"task": "is:12"}, "there is no task 'is:12'"),
+    ],
+)
+def test_wrong_settings_are_named(small: Path, project: Project, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        train(replace(TrainSettings("fast", data=f"idx:{small}"), **changes), project)  # type: ignore[arg-type]
+    assert not project.models.exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there(small: Path, project: Project) -> None:
+    with pytest.raises(UsageError, match="finds no GPU"):
+        train(TrainSettings("fast", data=f"idx:{small}", device="cuda"), project)
+
+
+def test_too_few_images(project: Project, mnist: Dataset, tmp_path: Path) -> None:
+    from tests.conftest import write_idx_folder
+
+    folder = write_idx_folder(tmp_path / "few", train=mnist.part("train").take(np.arange(5)))
+    with pytest.raises(UsageError, match="at least 24 are needed"):
+        train(TrainSettings("fast", data=f"idx:{folder}"), project)
+
+
+def test_tensorboard_is_an_extra(small: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtraError, match=r"inkdigits\[tensorboard\]"):
+        train(TrainSettings("fast", data=f"idx:{small}", run="tb"), project, tensorboard=True)
+
+
+def test_a_folder_without_a_run(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no finished run"):
+        load_network(tmp_path)
+
+
+def test_interim_and_processed_are_reused(home: Project, mnist: Dataset) -> None:
+    manifest = home.processed / "mnist.json"
+    before = manifest.stat().st_mtime_ns
+    dataset.make_features("mnist", home)
+    assert manifest.stat().st_mtime_ns == before

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inkdigits import dataset
+from inkdigits.config import Project
+from inkdigits.dataset import Dataset, Part
+from inkdigits.errors import DataError, UsageError
+from inkdigits.files import atomic, read_json
+
+
+def test_mnist_is_split_55_to_5_and_nothing_is_lost(home: Project, mnist: Dataset) -> None:
+    data = dataset.make_features("mnist", home)
+    assert {name: len(part) for name, part in data.parts.items()} == {"train": 55_000, "validation": 5_000, "test": 10_000}
+    again = np.concatenate([data.part("train").images, data.part("validation").images]).reshape(-1, 784)
+    original = mnist.part("train").images.reshape(-1, 784)
+    np.testing.assert_array_equal(np.unique(again, axis=0), np.unique(original, axis=0))
+    np.testing.assert_array_equal(data.part("test").images, mnist.part("test").images)
+    shares = np.bincount(data.part("validation").labels) / np.bincount(mnist.part("train").labels)  # type: ignore[arg-type]
+    np.testing.assert_allclose(shares, 1 / 12, atol=1e-3)
+
+
+@settings(deadline=None, max_examples=50)
+@given(labels=st.lists(st.integers(0, 9), min_size=2, max_size=300), share=st.floats(0.01, 0.99), seed=st.integers(0, 99))
+def test_every_label_gives_its_share(labels: list[int], share: float, seed: int) -> None:
+    images = np.arange(len(labels), dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
+    part = Part(images, np.array(labels))
+    rest, held_out = dataset.split(part, share, seed)
+    assert sorted([*rest.images[:, 0, 0], *held_out.images[:, 0, 0]]) == sorted(images[:, 0, 0])
+    for label in set(labels):
+        assert held_out.labels is not None
+        assert abs((held_out.labels == label).sum() - share * labels.count(label)) <= 1
+    same = dataset.split(part, share, seed)[1]
+    np.testing.assert_array_equal(same.images, held_out.images)
+
+
+def test_a_share_outside_its_range() -> None:
+    with pytest.raises(UsageError, match=r"1\.5"):
+        dataset.split(Part(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)), 1.5)
+
+
+def test_a_damaged_interim_file_is_made_again(project: Project) -> None:
+    first = dataset.prepare("sklearn")
+    path = project.interim / "sklearn.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    second = dataset.prepare("sklearn")
+    np.testing.assert_array_equal(first.part("train").images, second.part("train").images)
+    assert path.read_bytes() == whole
+    manifest = read_json(path.with_suffix(".json"))
+    assert manifest["parts"]["train"] == first.part("train").fingerprint()
+
+
+def test_an_npz_of_something_else_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, train_images=np.array([{}], object))
+    with pytest.raises(DataError, match=r"x\.npz is no data set"):
+        dataset.load(path)
+
+
+def test_parts_check_their_form() -> None:
+    with pytest.raises(DataError, match="not uint8"):
+        Part(np.zeros((1, 28, 28)), None)
+    with pytest.raises(DataError, match="labels of shape"):
+        Part(np.zeros((2, 28, 28), np.uint8), np.zeros(3, np.int64))
+
+
+def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"before")
+    for error in (KeyboardInterrupt(), OSError(28, "No space left on device")):
+        with pytest.raises(type(error)), atomic(path) as file:
+            file.write(b"half")
+            raise error
+        assert path.read_bytes() == b"before"
+        assert os.listdir(tmp_path) == ["file"]

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from inkdigits import features
+from inkdigits.dataset import Dataset
+from inkdigits.errors import ImageError
+from inkdigits.modeling.predict import load_model
+
+
+def test_mnist_passes_through_unchanged(mnist: Dataset) -> None:
+    for part in mnist.parts.values():
+        np.testing.assert_array_equal(features.prepare_batch(part.images), part.images)
+
+
+@settings(max_examples=200, deadline=None)
+@given(picture=hnp.arrays(np.uint8, st.tuples(st.integers(1, 60), st.integers(1, 60))))
+def test_any_picture_gives_a_model_input_which_then_stays(picture: np.ndarray) -> None:
+    prepared = features.prepare(picture)
+    assert prepared.shape == (28, 28)
+    assert prepared.dtype == np.uint8
+    if prepared.any():
+        assert features.is_prepared(prepared[None])[0]
+        np.testing.assert_array_equal(features.prepare(prepared), prepared)
+
+
+def test_one_and_many_are_prepared_alike(mnist: Dataset) -> None:
+    images = mnist.part("test").images[:60]
+    mixed = np.concatenate([images, 255 - images, np.roll(images, 3, axis=2), np.zeros((1, 28, 28), np.uint8)])
+    np.testing.assert_array_equal(features.prepare_batch(mixed), np.stack([features.prepare(image) for image in mixed]))
+
+
+def drawn(image: np.ndarray, scale: int, margin: tuple[int, int], ink: int, paper: int) -> np.ndarray:
+    """A digit as somebody else's picture: larger, off the centre, in other greys."""
+    big = np.kron(image, np.ones((scale, scale))) / 255
+    placed = np.pad(big, ((margin[0], 4), (2, margin[1])))
+    return np.rint(paper + (ink - paper) * placed).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (60, 180), (200, 90)])
+@pytest.mark.parametrize("scale", [1, 3, 9])
+def test_size_place_and_polarity_do_not_matter(mnist: Dataset, ink: int, paper: int, scale: int) -> None:
+    images, labels = mnist.part("test").take(np.arange(300)).labelled()
+    pictures = np.stack([features.prepare(drawn(image, scale, (30 * scale, 11 * scale), ink, paper)) for image in images])
+    assert (load_model().predict(pictures) == labels).mean() >= 0.975
+
+
+def test_a_shadow_over_the_paper_is_not_ink(mnist: Dataset) -> None:
+    image = drawn(mnist.part("test").images[0], 8, (40, 40), 20, 250).astype(np.float64)
+    shadow = np.linspace(1.0, 0.45, image.shape[1])
+    inked = features.ink((image * shadow).astype(np.uint8))
+    assert inked[:, :15].max() == inked[:, -15:].max() == 0
+    assert load_model().predict(features.prepare((image * shadow).astype(np.uint8))[None]) == mnist.part("test").labels[0]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("level", [0, 7, 128, 255])
+def test_blank_paper_has_no_ink(level: int) -> None:
+    assert not features.prepare(np.full((50, 40), level, np.uint8)).any()
+    noisy = np.random.default_rng(0).normal(level, 2, (50, 40)).clip(0, 255).astype(np.uint8)
+    assert not features.prepare(noisy).any()
+
+
+@pytest.mark.parametrize("width", [1, 2, 4, 7])
+def test_stroke_width_is_measured(width: int) -> None:
+    picture = np.zeros((200, 60), np.uint8)
+    picture[10:190, 20 : 20 + width] = 255
+    # A straight line along the grid is the worst case of the estimate, which is exact for strokes in all directions.
+    assert features.stroke_width(picture) == pytest.approx(width, rel=0.3)
+
+
+def test_a_hairline_on_a_large_sheet_survives() -> None:
+    sheet = np.full((1000, 1400), 255, np.uint8)
+    sheet[200:800, 700] = 0
+    prepared = features.prepare(sheet)
+    assert load_model().predict(prepared[None])[0] == 1
+    assert (prepared > 128).sum() >= 20
+
+
+def test_otsu_parts_two_levels() -> None:
+    picture = np.array([[10] * 70 + [12] * 10 + [200] * 20], np.uint8)
+    assert 12 <= features.otsu(picture) < 200
+
+
+@pytest.mark.parametrize("picture", [np.zeros((0, 5), np.uint8), np.zeros((4, 4)), np.zeros((4, 4, 3), np.uint8), np.zeros(9, np.uint8)])
+def test_no_grey_picture(picture: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="not uint8"):
+        features.prepare(picture)
