@@ -29,7 +29,9 @@ RESULTS = Path(__file__).parent / "results" / "recipes.json"
 
 def machine() -> dict[str, object]:
     """What the times depend on."""
-    names = {line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")}
+    names = {
+        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
+    }
     return {"processor": ", ".join(sorted(names)), "cores": os.cpu_count(), "gpu": _gpu(), "python": platform.python_version()}
 
 
@@ -64,7 +66,10 @@ def run_seed(name: str, seed: int) -> dict[str, object]:
 
 def table(results: dict[str, list[dict[str, float]]], keys: list[str]) -> str:
     """The results as a Markdown table."""
-    lines = ["| recipe | test accuracy, % | validation, % | runs | training, s | parameters | ONNX file |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| recipe | test accuracy, % | validation, % | runs | training, s | parameters | ONNX file |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for key in keys:
         runs = results.get(key, [])
         if not runs:

@@ -60,7 +60,7 @@ def cli(verbose: bool) -> None:
     Reading:
       inkdigits read photo.jpg
     """
-    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", force=True)
     if not verbose:
         for name in ("torch", "onnxscript", "onnx_ir", "matplotlib", "PIL"):
             logging.getLogger(name).setLevel(logging.ERROR)
@@ -72,15 +72,15 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _transpose(function: F) -> F:
-    return click.option("--transpose", is_flag=True, help="Swap rows and columns of the images, as EMNIST's IDX files need it.")(
-        function
-    )
+    return click.option(
+        "--transpose", is_flag=True, help="Swap rows and columns of the images, as EMNIST's IDX files need it."
+    )(function)
 
 
 def _model(function: F) -> F:
-    return click.option("--model", metavar="MODEL", help="A run's name, its folder or an ONNX file.  [default: the shipped model]")(
-        function
-    )
+    return click.option(
+        "--model", metavar="MODEL", help="A run's name, its folder or an ONNX file.  [default: the shipped model]"
+    )(function)
 
 
 @cli.command()
@@ -125,8 +125,12 @@ def _describe(found: Any) -> None:
 
 
 @cli.command()
-@click.option("--recipe", default="default", show_default=True, help="fast (seconds), default (minutes) or best (an hour or more).")
-@click.option("--task", default="digits", show_default=True, help="digits, is:D (is it a 5? is:5) or pair:D,E (5 or 3? pair:5,3).")
+@click.option(
+    "--recipe", default="default", show_default=True, help="fast (seconds), default (minutes) or best (an hour or more)."
+)
+@click.option(
+    "--task", default="digits", show_default=True, help="digits, is:D (is it a 5? is:5) or pair:D,E (5 or 3? pair:5,3)."
+)
 @click.option("--data", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 @click.option("--epochs", type=int, help="In place of the recipe's.")
 @click.option("--batch-size", type=int, help="In place of the recipe's.")
@@ -144,7 +148,7 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
     """
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    with _extra("train"):
+    with _Extra("train"):
         from inkdigits.modeling.train import TrainSettings
         from inkdigits.modeling.train import train as step
     with logging_redirect_tqdm():
@@ -215,7 +219,7 @@ def plots(model: str, data: str | None) -> None:
 
     Example: inkdigits plots --model fast
     """
-    with _extra("train"):
+    with _Extra("train"):
         from inkdigits import plots as step
 
     for path in step.make_plots(model, data):
@@ -230,7 +234,7 @@ def report(model: str, data: str | None) -> None:
 
     Example: inkdigits report --model fast
     """
-    with _extra("train"):
+    with _Extra("train"):
         from inkdigits import report as step
 
     click.echo(step.make_report(model, data))
@@ -261,7 +265,7 @@ def read(pictures: tuple[str, ...], mode: str, as_json: bool) -> int:
     return failed
 
 
-class _extra:
+class _Extra:
     """Turns a failed import inside the block into the error that names the extra."""
 
     def __init__(self, extra: str) -> None:

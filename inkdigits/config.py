@@ -21,6 +21,7 @@ class Project:
 
     @classmethod
     def current(cls) -> Project:
+        """The project that a command works in."""
         return cls(Path(os.environ.get("INKDIGITS_PROJECT", ".")))
 
     @property

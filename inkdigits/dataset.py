@@ -128,7 +128,7 @@ def prepare(source: str, project: Project | None = None, transpose: bool = False
             return load(target)
     except (FileNotFoundError, DataError, KeyError):
         pass  # not there yet, or not whole: it is made again
-    data = sources.fetch(source, project.raw, transpose)
+    data = Dataset(target.stem, sources.fetch(source, project.raw, transpose).parts)
     save(data, target)
     parts = {name: part.fingerprint() for name, part in data.parts.items()}
     manifest = {"source": source, "inkdigits": __version__, "sha256": sha256_file(target), "parts": parts, "inputs": inputs}
@@ -151,7 +151,7 @@ def save(data: Dataset, path: Path) -> None:
     arrays = {f"{name}_images": part.images for name, part in data.parts.items()}
     arrays |= {f"{name}_labels": part.labels for name, part in data.parts.items() if part.labels is not None}
     with atomic(path) as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> Dataset:

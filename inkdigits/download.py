@@ -28,36 +28,45 @@ def fetch(url: str, target: Path, timeout_s: float = TIMEOUT_S) -> None:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
-    try:
-        try:
-            _fetch_rest(url, part, timeout_s)
-        except urllib.error.HTTPError as error:
-            if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                raise
-            part.unlink(missing_ok=True)  # what is there is no beginning of what the server has
-            _fetch_rest(url, part, timeout_s)
-    except (OSError, http.client.HTTPException) as error:
-        if isinstance(error, OSError) and error.filename is not None:
-            raise  # the disk's fault, not the server's
-        raise DataError(f"{url} could not be fetched ({error}): check the network and try again") from None
-    os.replace(part, target)
-
-
-def _fetch_rest(url: str, part: Path, timeout_s: float) -> None:
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    with urllib.request.urlopen(request, timeout=timeout_s) as response:
+    with _open(url, have, timeout_s) as response:
         resumed = response.status == http.HTTPStatus.PARTIAL_CONTENT
+        start = have if resumed else 0
         length = response.headers.get("Content-Length")
-        total = int(length) + have * resumed if length else None
+        total = start + int(length) if length else None
         with (
             part.open("ab" if resumed else "wb") as file,
-            tqdm(total=total, initial=have * resumed, unit="B", unit_scale=True, desc=part.stem, disable=None) as bar,
+            tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=target.name, disable=None) as bar,
         ):
-            while chunk := response.read(_CHUNK_BYTES):
+            while chunk := _receive(response, url):
                 file.write(chunk)
                 bar.update(len(chunk))
             file.flush()
             os.fsync(file.fileno())
     if total is not None and part.stat().st_size != total:
-        raise http.client.IncompleteRead(b"", total - part.stat().st_size)
+        raise _fault(url, f"{part.stat().st_size} of {total} bytes came")
+    part.replace(target)
+
+
+def _open(url: str, start: int, timeout_s: float) -> http.client.HTTPResponse:
+    """The server's answer, from byte ``start`` on where it can; from the beginning where ``start`` lies beyond the end."""
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        return urllib.request.urlopen(request, timeout=timeout_s)
+    except urllib.error.HTTPError as error:
+        if start and error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return _open(url, 0, timeout_s)
+        raise _fault(url, error) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise _fault(url, error) from None
+
+
+def _receive(response: http.client.HTTPResponse, url: str) -> bytes:
+    try:
+        return response.read1(_CHUNK_BYTES)
+    except (OSError, http.client.HTTPException) as error:
+        raise _fault(url, error) from None
+
+
+def _fault(url: str, reason: object) -> DataError:
+    return DataError(f"{url} could not be fetched ({reason}): check the network and try again")

@@ -89,7 +89,7 @@ def is_prepared(pictures: np.ndarray) -> np.ndarray:
     fits = pictures.max((1, 2)) >= 254
     longest = np.zeros(len(pictures), np.int64)
     for axis in (1, 2):  # axis 1: along the columns, for the width; axis 2: for the height
-        used = marked.any(axis)
+        used = np.any(marked, axis=axis)
         first, last = used.argmax(1), SIDE - 1 - used[:, ::-1].argmax(1)
         longest = np.maximum(longest, last - first + 1)
         profile = pictures.sum(axis, dtype=np.int64)

@@ -30,8 +30,8 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes it private
-        os.replace(name, path)
+        Path(name).chmod(0o666 & ~_umask())  # mkstemp makes it private
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
@@ -65,7 +65,7 @@ def read_json(path: Path) -> Any:
 
 def sha256(content: bytes | np.ndarray) -> str:
     """SHA-256 of bytes, or of an array's elements in C order, as 64 hexadecimal digits."""
-    return hashlib.sha256(np.ascontiguousarray(content) if isinstance(content, np.ndarray) else content).hexdigest()
+    return hashlib.sha256(content if isinstance(content, bytes) else np.ascontiguousarray(content).data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:

@@ -109,8 +109,8 @@ def _figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
-def _show(axes: Axes, image: np.ndarray, title: str = "", **style: Any) -> None:
-    axes.imshow(image, **({"cmap": "gray_r", "vmin": 0, "vmax": 255} | style))
+def _show(axes: Axes, image: np.ndarray, title: str = "", cmap: str = "gray_r", vmin: float = 0, vmax: float = 255) -> None:
+    axes.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
     axes.set_axis_off()
     if title:
         axes.set_title(title, fontsize=8)
@@ -193,7 +193,9 @@ def confusion(run: Run) -> Figure:
     for row, column in np.ndindex(counts.shape):
         if counts[row, column]:
             hit = row == column
-            ax.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, color=_GREY if hit else "black")
+            ax.text(
+                column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, color=_GREY if hit else "black"
+            )
     ax.set(xlabel="answer", ylabel="truth", xticks=range(len(counts)), yticks=range(len(counts)))
     ax.set_xticklabels(run.task.classes)
     ax.set_yticklabels(run.task.classes)
@@ -259,7 +261,14 @@ def risk_coverage(run: Run) -> Figure:
     for share in (0.99, 0.95):
         value = metrics.risk_at(share, run.probabilities, run.evaluation.targets)
         ax.plot(100 * share, 100 * value, "o", color=_ORANGE)
-        ax.annotate(f"{share:.0%} answered: {100 * value:.2f} % wrong", (100 * share, 100 * value), (-8, 8), textcoords="offset points", ha="right", fontsize=8)
+        ax.annotate(
+            f"{share:.0%} answered: {100 * value:.2f} % wrong",
+            (100 * share, 100 * value),
+            (-8, 8),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+        )
     ax.set(xlabel="answered, %", ylabel="wrong among them, %", xlim=(80, 100.5))
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
@@ -335,11 +344,11 @@ def embedding(run: Run) -> Figure:
     ax = figure.subplots()
     for index, name in enumerate(run.task.classes):
         members = flat[targets[chosen] == index]
-        ax.scatter(*members.T, s=5, color=f"C{index}", label=name)
+        ax.scatter(members[:, 0], members[:, 1], s=5, color=f"C{index}", label=name)
         if len(members):
             ax.annotate(name, np.median(members, 0), fontsize=15, weight="bold", ha="center", va="center")
     wrong = (run.evaluation.predicted != targets)[chosen]
-    ax.scatter(*flat[wrong].T, s=60, marker="x", color="black")
+    ax.scatter(flat[wrong, 0], flat[wrong, 1], s=60, marker="x", color="black")
     ax.set_axis_off()
     return figure
 
@@ -377,8 +386,14 @@ _BINARY_ONLY = {"precision_recall_roc"}
 FIGURES: dict[str, tuple[Callable[[Run], Figure], str]] = {
     "samples": (samples, "What there is to learn from."),
     "class_balance": (class_balance, "No class is rare enough to be ignored, or common enough to be a safe guess."),
-    "mean_digits": (mean_digits, "The mean image of each class: where writers agree it is dark, where they differ it is blurred."),
-    "training_curves": (training_curves, "Training images are deformed and their targets smoothed, so their loss stays the higher one."),
+    "mean_digits": (
+        mean_digits,
+        "The mean image of each class: where writers agree it is dark, where they differ it is blurred.",
+    ),
+    "training_curves": (
+        training_curves,
+        "Training images are deformed and their targets smoothed, so their loss stays the higher one.",
+    ),
     "confusion": (confusion, "Which classes are taken for which."),
     "worst_mistakes": (worst_mistakes, "Some of these nobody could read; look for those that you can."),
     "reliability": (reliability, "Each point is one bin of images with similar confidence."),

@@ -31,7 +31,9 @@ def make_report(model: str, data: str | None = None, project: Project | None = N
         {"name": path.stem.replace("_", " "), "caption": caption, "source": _data_uri(path)}
         for path, caption in draw_all(run, project.reports / "figures")
     ]
-    environment = jinja2.Environment(loader=jinja2.PackageLoader("inkdigits"), autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("inkdigits"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
     page = environment.get_template("report.html").render(run=run, figures=figures, result=run.evaluation.to_dict())
     target = project.reports / "index.html"
     with atomic(target, "w") as file:

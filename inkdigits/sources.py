@@ -121,7 +121,7 @@ def _copied(folder: Path, raw: Path) -> Dataset:
         path = _find(folder, name)
         with path.open("rb") as original, atomic(raw / path.name) as copy:
             shutil.copyfileobj(original, copy)
-        os.chmod(raw / path.name, 0o444)
+        (raw / path.name).chmod(0o444)
     return data
 
 
@@ -145,7 +145,9 @@ def _read_mnist(folder: Path) -> Dataset:
 
 
 def _two_parts(name: str, train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> Dataset:
-    return Dataset(name, {"train": Part(train, train_labels.astype(np.int64)), "test": Part(test, test_labels.astype(np.int64))})
+    return Dataset(
+        name, {"train": Part(train, train_labels.astype(np.int64)), "test": Part(test, test_labels.astype(np.int64))}
+    )
 
 
 def _from_mirrors(cache: Path) -> None:
@@ -220,7 +222,9 @@ def _openml() -> Dataset:
     try:
         table = fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff", n_retries=1, delay=0.5)
     except (OSError, ValueError) as error:
-        raise DataError(f"OpenML's mnist_784 could not be fetched ({error}): check the network, or use the source mnist") from None
+        raise DataError(
+            f"OpenML's mnist_784 could not be fetched ({error}): check the network, or use the source mnist"
+        ) from None
     images = table["data"].astype(np.uint8).reshape(-1, 28, 28)
     labels = table["target"].astype(np.uint8)
     return _two_parts("openml", images[:60000], labels[:60000], images[60000:], labels[60000:])

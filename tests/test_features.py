@@ -85,7 +85,9 @@ def test_otsu_parts_two_levels() -> None:
     assert 12 <= features.otsu(picture) < 200
 
 
-@pytest.mark.parametrize("picture", [np.zeros((0, 5), np.uint8), np.zeros((4, 4)), np.zeros((4, 4, 3), np.uint8), np.zeros(9, np.uint8)])
+@pytest.mark.parametrize(
+    "picture", [np.zeros((0, 5), np.uint8), np.zeros((4, 4)), np.zeros((4, 4, 3), np.uint8), np.zeros(9, np.uint8)]
+)
 def test_no_grey_picture(picture: np.ndarray) -> None:
     with pytest.raises(ImageError, match="not uint8"):
         features.prepare(picture)

@@ -137,11 +137,13 @@ def test_missing_columns_are_named(tmp_path: Path, header: str, message: str) ->
         formats.read_kaggle_csv(path)
 
 
-@pytest.mark.parametrize("content", [HEADER.encode() + b"\n", HEADER.encode() + b"\n\xff\xfe", b"\xff\xfe\x00", HEADER.encode() + b"\n\n"])
+@pytest.mark.parametrize(
+    "content", [HEADER.encode() + b"\n", HEADER.encode() + b"\n\xff\xfe", b"\xff\xfe\x00", HEADER.encode() + b"\n\n"]
+)
 def test_other_faults_are_data_errors(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "train.csv"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="train.csv"):
+    with pytest.raises(DataError, match=r"train\.csv"):
         formats.read_kaggle_csv(path)
 
 
@@ -195,7 +197,7 @@ class Evil:
         return os.system, ("touch evil",)
 
 
-@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("protocol", [3, 4])
 def test_arrays_are_unpickled_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int) -> None:
     monkeypatch.chdir(tmp_path)
     arrays = (np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(2))

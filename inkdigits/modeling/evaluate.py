@@ -142,7 +142,11 @@ class Evaluation:
             figures = f"{100 * row['precision']:10.2f} {100 * row['recall']:8.2f} {100 * row['f1']:8.2f} {row['count']:7d}"
             lines.append(f"{row['class']:>8} {figures}")
         width = max(5, max(len(name) for name in self.task.classes) + 1)
-        lines += ["", "confusion (row: true, column: answer)", " " * 8 + "".join(f"{name:>{width}}" for name in self.task.classes)]
+        lines += [
+            "",
+            "confusion (row: true, column: answer)",
+            " " * 8 + "".join(f"{name:>{width}}" for name in self.task.classes),
+        ]
         for name, counts in zip(self.task.classes, d["confusion"], strict=True):
             lines.append(f"{name:>8}" + "".join(f"{count or '·':>{width}}" for count in counts))
         return "\n".join(lines)
@@ -180,7 +184,11 @@ def threshold_for_precision(scores: np.ndarray, targets: np.ndarray, precision: 
     found: dict[str, Any] = {"wanted_precision": precision, "threshold": None}
     if good.size:
         i = int(good[-1])
-        found |= {"threshold": float(scores[order][i]), "precision": float(hits[i] / given[i]), "recall": float(hits[i] / hits[-1])}
+        found |= {
+            "threshold": float(scores[order][i]),
+            "precision": float(hits[i] / given[i]),
+            "recall": float(hits[i] / hits[-1]),
+        }
     return found
 
 
@@ -243,7 +251,9 @@ def _copies(model: Classifier, images: np.ndarray, project: Project) -> np.ndarr
 def _report_copies(copies: np.ndarray | None, where: str, strict: bool) -> None:
     if copies is None or not copies.any():
         return
-    message = f"{copies.sum()} of the {len(copies)} images of {where} are training images of this model, so the figure flatters it"
+    message = (
+        f"{copies.sum()} of the {len(copies)} images of {where} are training images of this model, so the figure flatters it"
+    )
     if strict:
         raise LeakageError(f"{message}: evaluate on other images")
     warnings.warn(LeakageWarning(message), stacklevel=3)

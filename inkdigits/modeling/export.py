@@ -30,7 +30,7 @@ def export_onnx(network: DigitNet, task: Task, path: Path) -> None:
 
     The same weights give the same bytes.
     """
-    model = _Probabilities(network.to("cpu", memory_format=torch.contiguous_format)).eval()
+    model = _Probabilities(network.to("cpu").to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]  # PyTorch's stubs lack it
     example = torch.zeros(2, 1, 28, 28)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports on operators of packages that we don't use
     with warnings.catch_warnings():

@@ -27,7 +27,12 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
 
 def accuracy_summary(correct: int, total: int) -> dict[str, Any]:
     """Accuracy with its 95 % interval, the number wrong and the number in all, as ``meta.json`` has it."""
-    return {"accuracy": correct / total, "interval95": list(wilson_interval(correct, total)), "wrong": total - correct, "count": total}
+    return {
+        "accuracy": correct / total,
+        "interval95": list(wilson_interval(correct, total)),
+        "wrong": total - correct,
+        "count": total,
+    }
 
 
 def confusion_matrix(targets: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

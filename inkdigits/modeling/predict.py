@@ -77,7 +77,7 @@ class Classifier:
     def meta(self) -> dict[str, object]:
         """The ``meta.json`` beside the model; empty where there is none."""
         beside = (self.path.with_suffix(".json"), self.path.with_name("meta.json"))
-        content = next((read_json(path) for path in beside if path.is_file()), {})
+        content: object = next((read_json(path) for path in beside if path.is_file()), {})
         if not isinstance(content, dict):
             raise ModelError(f"the meta.json beside {self.path} is not an object: delete it")
         return content
@@ -100,7 +100,9 @@ def _task_of(path: Path, session: onnxruntime.InferenceSession) -> Task:
         )
     found = task(name)
     if outputs[0].shape[1:] != [len(found.classes)]:
-        raise ModelError(f"{path} gives probabilities of shape {outputs[0].shape}, but its task {name} has {len(found.classes)} classes")
+        raise ModelError(
+            f"{path} gives probabilities of shape {outputs[0].shape}, but its task {name} has {len(found.classes)} classes"
+        )
     return found
 
 
@@ -179,7 +181,9 @@ class Predictions:
 
     def _write_json(self, file: IO[str]) -> None:
         keys = ("image", "label", "confidence", "probabilities")
-        json.dump([dict(zip(keys, (name, label, max(row), row), strict=True)) for name, label, row in self._rows()], file, indent=1)
+        json.dump(
+            [dict(zip(keys, (name, label, max(row), row), strict=True)) for name, label, row in self._rows()], file, indent=1
+        )
         file.write("\n")
 
     def _write_kaggle(self, file: IO[str]) -> None:

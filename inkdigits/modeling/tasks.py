@@ -27,6 +27,7 @@ class Task:
 
     @property
     def binary(self) -> bool:
+        """Whether there are two classes, the second of which is the positive one."""
         return len(self.classes) == 2
 
     def targets(self, labels: np.ndarray) -> np.ndarray:

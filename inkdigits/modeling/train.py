@@ -100,7 +100,9 @@ class TrainResult:
     meta: dict[str, Any]
 
 
-def train(settings: TrainSettings, project: Project | None = None, resume: bool = False, tensorboard: bool = False) -> TrainResult:
+def train(
+    settings: TrainSettings, project: Project | None = None, resume: bool = False, tensorboard: bool = False
+) -> TrainResult:
     """Train a network and write ``models/<run>/{model.onnx, model.safetensors, meta.json, history.jsonl}``.
 
     Args:
@@ -185,8 +187,10 @@ class _Loop:
         self.steps = len(images) // self.batch_size
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
-            self.network = network_of(plan, target_task).to(self.device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), plan.lr, betas=(0.9, 0.99), weight_decay=plan.weight_decay)
+            self.network = network_of(plan, target_task).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), plan.lr, betas=(0.9, 0.99), weight_decay=plan.weight_decay
+        )
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, plan.lr, total_steps=self.steps * plan.epochs)
         self.average: AveragedModel | None = None
         if plan.ema_decay:
@@ -250,7 +254,9 @@ class _Loop:
 
     def _kept(self) -> DigitNet:
         """The network that is kept: the running average where the recipe asks for one."""
-        return self.average.module if self.average else self.network
+        network = self.average.module if self.average else self.network
+        assert isinstance(network, DigitNet)
+        return network
 
     @torch.inference_mode()
     def _logits(self) -> np.ndarray:
@@ -299,7 +305,9 @@ class _Loop:
         except Exception as error:  # a damaged file can raise anything
             raise ModelError(f"{path} is damaged ({str(error).splitlines()[0][:80]}): train without --resume") from None
         if state["settings"] != asdict(self.settings):
-            raise UsageError(f"{path} belongs to a run with other settings ({state['settings']}): give the same ones, or another --run")
+            raise UsageError(
+                f"{path} belongs to a run with other settings ({state['settings']}): give the same ones, or another --run"
+            )
         self.history = state["history"]
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -354,5 +362,7 @@ def _git_commit() -> str | None:
     commit = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     if commit.returncode:
         return None
-    changed = subprocess.run([git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=False)
+    changed = subprocess.run(
+        [git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=False
+    )
     return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")

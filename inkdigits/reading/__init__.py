@@ -1,0 +1,1 @@
+"""Reading: any picture → grey → marks → digits → results."""

@@ -52,7 +52,9 @@ def load(source: Picture) -> np.ndarray:
         raise
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError, EOFError) as error:
         reason = "no format that is known" if isinstance(error, UnidentifiedImageError) else error
-        raise ImageError(f"{name} cannot be read as a picture ({reason}): use a whole PNG, JPEG, WebP, BMP, GIF or TIFF") from None
+        raise ImageError(
+            f"{name} cannot be read as a picture ({reason}): use a whole PNG, JPEG, WebP, BMP, GIF or TIFF"
+        ) from None
 
 
 def _grey(image: Image.Image) -> np.ndarray:

@@ -42,10 +42,12 @@ class Mark:
 
     @property
     def height(self) -> int:
+        """In pixels."""
         return self.box[3] - self.box[1]
 
     @property
     def width(self) -> int:
+        """In pixels."""
         return self.box[2] - self.box[0]
 
     def joined(self, other: Mark) -> Mark:
@@ -81,9 +83,9 @@ def locate(inked: np.ndarray) -> Layout:
     Args:
         inked: uint8 (H, W), 0 = paper, as ``inkdigits.features.ink`` makes it.
     """
-    pieces, count = cc3d.connected_components(inked >= 64, connectivity=8, return_N=True)
-    boxes = cc3d.statistics(pieces)["bounding_boxes"] if count else []
-    marks = [Mark((x.start, y.start, x.stop, y.stop), (i,)) for i, (y, x) in enumerate(boxes) if i]
+    pieces = cc3d.connected_components(inked >= 64, connectivity=8)
+    boxes = cc3d.statistics(pieces)["bounding_boxes"]
+    marks = [Mark((x.start, y.start, x.stop, y.stop), (i,)) for i, (y, x, *_) in enumerate(boxes) if i]
     least = max(4.0, _MIN_HEIGHT_SHARE * inked.shape[0])
     candidates = [mark for mark in marks if max(mark.height, mark.width) >= least and mark.width <= _LONGEST * mark.height]
     if not candidates:

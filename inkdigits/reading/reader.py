@@ -75,8 +75,9 @@ def _find(picture: np.ndarray, mode: str) -> tuple[_Places, list[np.ndarray]]:
     """Boxes of the digits, line by line, boxes of other marks, and the digits' model inputs in the same order."""
     if mode == "digit":
         prepared = features.prepare(picture)
-        box = (0, 0, picture.shape[1], picture.shape[0])
-        return ([[box]], ()) if prepared.any() else ([], ()), [prepared] if prepared.any() else []
+        if not prepared.any():
+            return ([], ()), []
+        return ([[(0, 0, picture.shape[1], picture.shape[0])]], ()), [prepared]
     inked = features.ink(picture)
     layout = locate(inked)
     lines = layout.lines

@@ -95,7 +95,9 @@ class Reading:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain lists and numbers."""
-        lines = [{"text": line.text, "best_text": line.best_text, "digits": [_plain(d) for d in line.digits]} for line in self.lines]
+        lines = [
+            {"text": line.text, "best_text": line.best_text, "digits": [_plain(d) for d in line.digits]} for line in self.lines
+        ]
         return {"text": self.text, "best_text": self.best_text, "lines": lines, "ignored": [list(box) for box in self.ignored]}
 
     def to_json(self) -> str:

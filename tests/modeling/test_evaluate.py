@@ -128,5 +128,5 @@ def test_a_meta_file_of_another_model_is_refused(small: Path, small_run: tuple[P
 
 def test_a_part_that_is_not_there(small: Path, small_run: tuple[Project, TrainResult]) -> None:
     project, run = small_run
-    with pytest.raises(DataError, match="has no part 'exam': it has train"):
+    with pytest.raises(DataError, match="has no part 'exam': it has test, train, validation"):
         evaluate(EvaluateSettings(str(run.folder), f"idx:{small}", part="exam"), project)

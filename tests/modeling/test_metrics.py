@@ -48,7 +48,9 @@ def test_risk_and_calibration_keep_their_promises(answers: tuple[np.ndarray, np.
     assert metrics.expected_calibration_error(probabilities, targets) >= single - 1e-9
 
 
-@pytest.mark.parametrize(("correct", "total", "low", "high"), [(9950, 10_000, 0.99342, 0.99621), (10, 10, 0.72247, 1.0), (0, 10, 0.0, 0.27753)])
+@pytest.mark.parametrize(
+    ("correct", "total", "low", "high"), [(9950, 10_000, 0.99342, 0.99621), (10, 10, 0.72247, 1.0), (0, 10, 0.0, 0.27753)]
+)
 def test_wilson_interval(correct: int, total: int, low: float, high: float) -> None:
     # The values of R's binom.confint(method = "wilson").
     assert metrics.wilson_interval(correct, total) == pytest.approx((low, high), abs=2e-5)

@@ -29,7 +29,9 @@ def test_the_shipped_model_knows_mnist(mnist: Dataset) -> None:
     assert meta["test"]["count"] == 10_000  # type: ignore[index]
 
 
-def test_a_model_is_found_by_name_folder_and_file(small_run: tuple[Project, TrainResult], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_found_by_name_folder_and_file(
+    small_run: tuple[Project, TrainResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
     project, result = small_run
     monkeypatch.setenv("INKDIGITS_PROJECT", str(project.root))
     assert load_model("small").path == load_model(result.folder).path == load_model(result.folder / "model.onnx").path
@@ -51,7 +53,9 @@ def foreign_model(path: Path, shape: list[int | str], classes: int, task: str | 
     inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)]
     outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes])]
     weights = helper.make_tensor("weights", TensorProto.FLOAT, [flat, classes], np.zeros(flat * classes))
-    model = helper.make_model(helper.make_graph(nodes, "g", inputs, outputs, [weights]), opset_imports=[helper.make_opsetid("", 20)])
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", inputs, outputs, [weights]), opset_imports=[helper.make_opsetid("", 20)]
+    )
     model.ir_version = 10
     if task:
         helper.set_model_props(model, {TASK_KEY: task})
@@ -127,7 +131,11 @@ def test_the_three_forms(tmp_path: Path, digits: np.ndarray) -> None:
 
 def test_forms_that_do_not_exist_write_nothing(tmp_path: Path) -> None:
     answers = Predictions(["1"], ("3", "5"), np.ones((1, 2), np.float32) / 2)
-    for name, form, message in (("a.xlsx", None, "'xlsx'"), ("a", None, "without ending"), ("a.csv", "kaggle", "not for 3 and 5")):
+    for name, form, message in (
+        ("a.xlsx", None, "'xlsx'"),
+        ("a", None, "without ending"),
+        ("a.csv", "kaggle", "not for 3 and 5"),
+    ):
         with pytest.raises(UsageError, match=message):
             answers.save(tmp_path / name, form)
     assert not list(tmp_path.iterdir())

@@ -47,7 +47,7 @@ def test_fast_learns_mnist(fast: TrainResult, home: Project) -> None:
 
 def test_onnx_and_pytorch_agree_on_the_whole_test_set(fast: TrainResult, mnist: Dataset) -> None:
     network, _ = load_network(fast.folder)
-    images = mnist.part("test").images
+    images = mnist.part("test").images.copy()
     with torch.inference_mode():
         wanted = torch.softmax(network(torch.from_numpy(images[:, None]).float()), 1).numpy()
     found = load_model(fast.folder).predict_proba(images)

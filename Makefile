@@ -1,0 +1,99 @@
+# Two commands set everything up on a fresh machine: make demo · make test
+# Variables: PYTHON (3.11 to 3.13), RECIPE (fast, default, best), e.g. make train RECIPE=default
+PYTHON ?= python3
+RECIPE ?= fast
+VENV   := .venv
+RUN    := $(VENV)/bin/inkdigits
+PIP    := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+MODEL  := models/$(RECIPE)/model.onnx
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test data features train evaluate predict plots report docs lint types pytest pictures weights lock clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.train ## from nothing to a trained network, a report and digits read from pictures
+	@$(MAKE) --no-print-directory evaluate reports/index.html
+	@echo; echo "The shipped model reads the pictures in examples/:"
+	@$(RUN) read examples/*.png examples/*.jpg
+	@echo; echo "Look at   reports/index.html    every figure of the network that was just trained"
+	@echo      "          models/$(RECIPE)/          the network, its history and what is known of it"
+	@echo      "Try       $(RUN) read YOUR-PICTURE.jpg"
+
+test: lint types pytest docs ## lint, types, the whole test suite and the docs, as CI runs them
+
+data: data/interim/mnist.json ## get MNIST and check it
+features: data/processed/mnist.json ## make model inputs and split them
+train: $(MODEL) ## train RECIPE (fast unless told otherwise)
+evaluate: reports/evaluation-$(RECIPE).json ## measure it on the test set
+predict: reports/predictions-$(RECIPE).csv ## answer every test image
+plots: reports/figures/samples.png ## draw every figure
+report: reports/index.html ## write them on one page
+
+docs: $(VENV)/.dev ## build the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+
+lint: $(VENV)/.dev ## style and common mistakes
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check --quiet
+
+types: $(VENV)/.dev
+	@$(VENV)/bin/mypy
+
+pytest: $(VENV)/.dev
+	@$(VENV)/bin/pytest
+
+pictures: $(VENV)/.train train ## make the pictures in examples/ and docs/images/ again
+	@$(VENV)/bin/python examples/make_examples.py
+	@$(VENV)/bin/python docs/make_pictures.py $(RECIPE)
+
+weights: $(VENV)/.train data/processed/mnist.json ## train the shipped model again
+	@$(RUN) train --recipe default --run shipped
+	@$(RUN) evaluate --model shipped
+	@cp models/shipped/model.onnx inkdigits/weights/default.onnx
+	@cp models/shipped/meta.json inkdigits/weights/default.json
+
+lock: $(VENV)/.dev ## write the installed versions into requirements.lock
+	@{ sed '/^[^#]/,$$d' requirements.lock; \
+	   $(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > requirements.tmp
+	@mv requirements.tmp requirements.lock
+
+clean: ## remove what can be made again (data/raw stays)
+	rm -rf $(VENV) data/interim data/processed models reports site build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .tox
+
+# --- the files behind the names ---
+
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.train: pyproject.toml requirements.lock | $(VENV)/bin/python
+	@echo "installing inkdigits and PyTorch into $(VENV) (a minute or two)"
+	@$(PIP) --editable '.[train]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.train
+	@$(PIP) --editable '.[train,dev]'
+	@touch $@
+
+data/interim/mnist.json: | $(VENV)/.train
+	@$(RUN) data mnist
+
+data/processed/mnist.json: data/interim/mnist.json
+	@$(RUN) features mnist
+
+$(MODEL): data/processed/mnist.json
+	@$(RUN) train --recipe $(RECIPE) --run $(RECIPE)
+
+reports/evaluation-$(RECIPE).json: $(MODEL)
+	@$(RUN) evaluate --model $(RECIPE) --output $@
+
+reports/predictions-$(RECIPE).csv: $(MODEL)
+	@$(RUN) predict data/raw/mnist/t10k-images* --model $(RECIPE) --output $@
+
+reports/figures/samples.png: $(MODEL)
+	@$(RUN) plots --model $(RECIPE)
+
+reports/index.html: $(MODEL)
+	@$(RUN) report --model $(RECIPE)
