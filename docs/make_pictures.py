@@ -22,11 +22,10 @@ FIGURES = ("worst_mistakes", "confusion", "reliability", "risk_coverage", "featu
 
 def reading_picture() -> Figure:
     """The examples, with each digit's box and label on them."""
-    paths = sorted(path for path in EXAMPLES.iterdir() if path.suffix in (".png", ".jpg"))
-    sizes = [Image.open(path).size for path in paths]
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    axes = figure.subplots(1, len(paths), width_ratios=[width / height for width, height in sizes])
-    for ax, path in zip(axes, paths, strict=True):
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    places = [["blackboard.png", "page.jpg"], ["drawing.png", "page.jpg"]]
+    for name, ax in figure.subplot_mosaic(places, height_ratios=[1, 2], width_ratios=[1, 1.15]).items():
+        path = EXAMPLES / name
         reading = inkdigits.read(path)
         ax.imshow(Image.open(path))
         for digit in reading.digits:

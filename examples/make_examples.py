@@ -59,7 +59,7 @@ def main() -> None:
     """Write every picture."""
     pen = Pen(seed=7)
     drawing = Image.new("RGB", (260, 320), (255, 243, 176))
-    pen.write(drawing, "5", 150, 190, 90, (24, 54, 160))
+    pen.write(drawing, "5", 90, 190, 80, (24, 54, 160))
     drawing.save(FOLDER / "drawing.png", optimize=True)
 
     board = Image.new("RGB", (600, 130), (32, 44, 40))

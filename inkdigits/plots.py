@@ -170,7 +170,7 @@ def training_curves(run: Run) -> Figure:
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [line["train_loss"] for line in run.history], "o-", color=_BLUE, label="training (deformed, smoothed)")
     left.plot(epochs, [line["validation_loss"] for line in run.history], "o-", color=_ORANGE, label="validation")
-    left.set(xlabel="epoch", ylabel="cross-entropy", yscale="log")
+    left.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
     left.legend(frameon=False, fontsize=8)
     right.plot(epochs, [100 * line["validation_accuracy"] for line in run.history], "o-", color=_ORANGE)
     right.set(xlabel="epoch", ylabel="validation accuracy, %")
@@ -238,16 +238,19 @@ def reliability(run: Run) -> Figure:
     """Confidence against the share that is right: on the diagonal a confidence can be believed."""
     confidence, share, count = metrics.reliability(run.probabilities, run.evaluation.targets).T
     error = metrics.expected_calibration_error(run.probabilities, run.evaluation.targets)
-    figure = _figure(4.6, 4.2, f"Can the confidence be believed? (mean error {100 * error:.2f} %)")
+    figure = _figure(5, 4.4, f"Can the confidence be believed? (calibration error {100 * error:.2f} %)")
     ax = figure.subplots()
-    spread = [metrics.wilson_interval(round(s * c), int(c)) for s, c in zip(share, count, strict=True)]
-    low, high = np.array(spread).T
-    ax.plot([0, 100], [0, 100], "--", color=_GREY, lw=1, label="perfect")
+    low, high = np.array([metrics.wilson_interval(round(s * c), int(c)) for s, c in zip(share, count, strict=True)]).T
     bars = np.maximum(0, [100 * (share - low), 100 * (high - share)])
-    ax.errorbar(100 * confidence, 100 * share, bars, fmt="o", color=_BLUE, capsize=2, label="bins of equal size, 95 % interval")
-    least = 100 * min(confidence.min(), low.min()) - 1
-    ax.set(xlabel="confidence, %", ylabel="right, %", xlim=(least, 100.5), ylim=(least, 100.5))
-    ax.legend(frameon=False, fontsize=8)
+    ax.plot([0, 100], [0, 100], "--", color=_GREY, lw=1, label="perfect")
+    ax.errorbar(100 * confidence, 100 * share, bars, fmt="o", color=_BLUE, capsize=2, label="right, with 95 % interval")
+    for x, y, n in zip(confidence, low, count, strict=True):
+        if x > 0.96:  # the last bins lie too close together for numbers
+            continue
+        ax.annotate(f"{n:,.0f}", (100 * x, 100 * y), (0, -3), textcoords="offset points", ha="center", va="top", fontsize=7)
+    least = 100 * min(confidence.min(), low.min()) - 8
+    ax.set(xlabel="confidence, %", ylabel="right, %", xlim=(max(0, least), 102), ylim=(max(-8, least), 102))
+    ax.legend(frameon=False, fontsize=8, loc="upper left")
     ax.grid(alpha=0.3)
     return figure
 
@@ -396,7 +399,10 @@ FIGURES: dict[str, tuple[Callable[[Run], Figure], str]] = {
     ),
     "confusion": (confusion, "Which classes are taken for which."),
     "worst_mistakes": (worst_mistakes, "Some of these nobody could read; look for those that you can."),
-    "reliability": (reliability, "Each point is one bin of images with similar confidence."),
+    "reliability": (
+        reliability,
+        "Each point is a bin of images of similar confidence, with their number; almost all lie at the very top.",
+    ),
     "risk_coverage": (risk_coverage, "Answers are withheld from the least confident on."),
     "precision_recall_roc": (precision_recall_roc, "A threshold is a choice between missing some and accusing others."),
     "first_filters": (first_filters, "Edges and strokes in several directions: what the first layer looks for."),

@@ -10,6 +10,8 @@ import numpy as np
 #: The normal distribution's quantile for a two-sided 95 % interval.
 _Z95 = 1.959964
 _CALIBRATION_BINS = 15
+#: Limits between the bins of the reliability diagram.
+RELIABILITY_EDGES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
@@ -49,29 +51,35 @@ def precision_recall_f1(confusion: np.ndarray) -> np.ndarray:
     return np.column_stack([precision, recall, f1])
 
 
-def reliability(probabilities: np.ndarray, targets: np.ndarray, bins: int = _CALIBRATION_BINS) -> np.ndarray:
-    """Confidence against truth in bins of equally many images.
+def reliability(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Confidence against truth, in bins that get narrower towards 1, where most answers lie.
 
     Args:
         probabilities: float (N, C).
         targets: int (N,).
-        bins: Number of bins; fewer where there are fewer images.
 
     Returns:
-        float64 (bins, 3): mean confidence, share correct, number of images.
+        float64 (bins, 3): mean confidence, share right and number of images of each bin that has any.
     """
-    confidence, correct = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == targets
-    groups = np.array_split(np.argsort(confidence, kind="stable"), min(bins, len(targets)))
-    return np.array([[confidence[g].mean(), correct[g].mean(), len(g)] for g in groups])
+    bins = np.searchsorted(RELIABILITY_EDGES, probabilities.max(1), side="right")
+    return _calibration(probabilities, targets, [np.flatnonzero(bins == i) for i in np.unique(bins)])
 
 
 def expected_calibration_error(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Mean distance between confidence and share correct, over bins of equally many images, in [0, 1].
+    """Mean distance between confidence and share right, over bins of equally many images, in [0, 1].
 
     Source: Nixon et al., "Measuring Calibration in Deep Learning", CVPR Workshops 2019 (adaptive bins).
     """
-    confidence, share, count = reliability(probabilities, targets).T
+    order = np.argsort(probabilities.max(1), kind="stable")
+    groups = np.array_split(order, min(_CALIBRATION_BINS, len(targets)))
+    confidence, share, count = _calibration(probabilities, targets, groups).T
     return float(np.abs(confidence - share) @ count / count.sum())
+
+
+def _calibration(probabilities: np.ndarray, targets: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
+    """Mean confidence, share right and size of each group of positions, float64 (groups, 3)."""
+    confidence, right = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == targets
+    return np.array([[confidence[group].mean(), right[group].mean(), len(group)] for group in groups])
 
 
 def risk_coverage(probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
