@@ -52,16 +52,16 @@ pictures: $(VENV)/.train train ## make the pictures in examples/ and docs/images
 weights: $(VENV)/.train data/processed/mnist.json ## train the shipped model again
 	@$(RUN) train --recipe default --run shipped
 	@$(RUN) evaluate --model shipped
-	@cp models/shipped/model.onnx inkdigits/weights/default.onnx
-	@cp models/shipped/meta.json inkdigits/weights/default.json
+	@cp models/shipped/model.onnx inkdigits/weights/default/model.onnx
+	@cp models/shipped/meta.json inkdigits/weights/default/meta.json
 
 lock: $(VENV)/.dev ## write the installed versions into requirements.lock
 	@{ sed '/^[^#]/,$$d' requirements.lock; \
 	   $(VENV)/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } > requirements.tmp
 	@mv requirements.tmp requirements.lock
 
-clean: ## remove what can be made again (data/raw stays)
-	rm -rf $(VENV) data/interim data/processed models reports site build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .tox
+clean: ## remove what can be made again in minutes (data/raw and models/ stay)
+	rm -rf $(VENV) data/interim data/processed reports site build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .tox
 
 # --- the files behind the names ---
 
@@ -92,8 +92,13 @@ reports/evaluation-$(RECIPE).json: $(MODEL)
 reports/predictions-$(RECIPE).csv: $(MODEL)
 	@$(RUN) predict data/raw/mnist/t10k-images* --model $(RECIPE) --output $@
 
-reports/figures/samples.png: $(MODEL)
+# The figures and the page are of one recipe at a time: this file changes with it.
+reports/.recipe: FORCE
+	@mkdir -p reports; echo $(RECIPE) | cmp -s - $@ || echo $(RECIPE) > $@
+FORCE:
+
+reports/figures/samples.png: $(MODEL) reports/.recipe
 	@$(RUN) plots --model $(RECIPE)
 
-reports/index.html: $(MODEL)
+reports/index.html: $(MODEL) reports/.recipe
 	@$(RUN) report --model $(RECIPE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 import warnings
@@ -14,6 +15,7 @@ import click
 from inkdigits import __version__
 from inkdigits.errors import InkdigitsError, MissingExtraError, UsageError
 
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -34,7 +36,8 @@ def main() -> None:
         sys.stderr.close()  # whoever read our output has stopped; Python would complain of it at exit
         sys.exit(1)
     except OSError as error:
-        _fail(f"{error.filename or 'writing'}: {error.strerror or error}; nothing there was changed", 1)
+        fix = "; free some space and try again, what was there is still there" if error.errno in _DISK_FULL else ""
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}{fix}", 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -126,7 +129,7 @@ def _describe(found: Any) -> None:
 
 @cli.command()
 @click.option(
-    "--recipe", default="default", show_default=True, help="fast (seconds), default (minutes) or best (an hour or more)."
+    "--recipe", default="default", show_default=True, help="fast (seconds), default (minutes) or best (half an hour)."
 )
 @click.option(
     "--task", default="digits", show_default=True, help="digits, is:D (is it a 5? is:5) or pair:D,E (5 or 3? pair:5,3)."
@@ -243,12 +246,14 @@ def report(model: str, data: str | None) -> None:
 @cli.command()
 @click.argument("pictures", nargs=-1, required=True)
 @click.option("--mode", default="auto", show_default=True, help="digit, line, page, or auto.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the text.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture in place of the text.")
 def read(pictures: tuple[str, ...], mode: str, as_json: bool) -> int:
     """Read the digits in pictures; '?' stands where the reader is unsure.
 
     Example: inkdigits read examples/*.png
     """
+    import json
+
     from inkdigits.errors import ImageError
     from inkdigits.reading.reader import read as step
 
@@ -260,8 +265,11 @@ def read(pictures: tuple[str, ...], mode: str, as_json: bool) -> int:
             click.echo(f"inkdigits: {error}", err=True)
             failed = 1
             continue
-        name = f"{picture}\t" if len(pictures) > 1 and not as_json else ""
-        click.echo(reading.to_json() if as_json else name + reading.text.replace("\n", f"\n{name}"))
+        if as_json:
+            click.echo(json.dumps({"source": picture, **reading.to_dict()}))
+            continue
+        name = f"{picture}\t" if len(pictures) > 1 else ""
+        click.echo(name + reading.text.replace("\n", f"\n{name}"))
     return failed
 
 

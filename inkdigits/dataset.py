@@ -22,6 +22,14 @@ from inkdigits.files import atomic, read_json, sha256, sha256_file, write_json
 #: Images set aside for validation out of MNIST's 60,000: one in twelve. Other sources keep that share.
 VALIDATION_SHARE = 5_000 / 60_000
 SPLIT_SEED = 0
+#: The files of a folder that each kind of local source reads.
+_INPUTS = {
+    "kaggle": ("train.csv", "test.csv"),
+    "idx": ("*idx?-ubyte*",),
+    "folder": ("[0-9]/*", "train/[0-9]/*", "test/[0-9]/*"),
+}
+#: What reading a manifest and its arrays raises where one of them is missing, damaged or of an earlier version.
+_NOT_WHOLE = (FileNotFoundError, DataError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -124,24 +132,28 @@ def prepare(source: str, project: Project | None = None, transpose: bool = False
     inputs = _input_files(source)
     try:
         manifest = read_json(target.with_suffix(".json"))
-        if manifest["inputs"] == inputs and sha256_file(target) == manifest["sha256"]:
+        known = manifest["inputs"], manifest["features"], manifest["sha256"]
+        if known == (inputs, features.VERSION, sha256_file(target)):
             return load(target)
-    except (FileNotFoundError, DataError, KeyError):
+    except _NOT_WHOLE:
         pass  # not there yet, or not whole: it is made again
     data = Dataset(target.stem, sources.fetch(source, project.raw, transpose).parts)
     save(data, target)
     parts = {name: part.fingerprint() for name, part in data.parts.items()}
-    manifest = {"source": source, "inkdigits": __version__, "sha256": sha256_file(target), "parts": parts, "inputs": inputs}
+    manifest = {"source": source, "inkdigits": __version__, "features": features.VERSION, "sha256": sha256_file(target)}
+    manifest |= {"parts": parts, "inputs": inputs}
     write_json(target.with_suffix(".json"), manifest)
     return data
 
 
 def _input_files(source: str) -> dict[str, list[int]]:
     """Size and time of change of every file of a local source: what tells that it has changed."""
-    location = Path(source.partition(":")[2]).expanduser()
-    if not source.partition(":")[2]:
-        return {}
-    files = sorted(p for p in location.rglob("*") if p.is_file()) if location.is_dir() else [location]
+    kind, _, name = source.partition(":")
+    location = Path(name).expanduser()
+    if location.is_dir():
+        files = [path for pattern in _INPUTS.get(kind, ()) for path in sorted(location.glob(pattern))]
+    else:
+        files = [location] if name else []
     stats = {str(p): p.stat() for p in files if p.exists()}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
@@ -181,13 +193,13 @@ def make_features(source: str, project: Project | None = None, transpose: bool =
     project = project or Project.current()
     target = project.processed / f"{slug(source, transpose)}.npz"
     interim = prepare(source, project, transpose)
-    fingerprint = {name: part.fingerprint() for name, part in interim.parts.items()}
+    made_from = {"version": features.VERSION, **{name: part.fingerprint() for name, part in interim.parts.items()}}
     manifest_path = target.with_suffix(".json")
     try:
         manifest = read_json(manifest_path)
-        if manifest["interim"] == fingerprint and manifest["sha256"] == sha256_file(target):
+        if (manifest["made_from"], manifest["sha256"]) == (made_from, sha256_file(target)):
             return load(target)
-    except (FileNotFoundError, DataError, KeyError):
+    except _NOT_WHOLE:
         pass
     parts = {name: Part(features.prepare_batch(part.images), part.labels) for name, part in interim.parts.items()}
     if "train" in parts and parts["train"].labels is not None:
@@ -195,7 +207,7 @@ def make_features(source: str, project: Project | None = None, transpose: bool =
     data = Dataset(interim.name, parts)
     save(data, target)
     parts_made = {name: part.fingerprint() for name, part in parts.items()}
-    write_json(manifest_path, {"interim": fingerprint, "sha256": sha256_file(target), "seed": SPLIT_SEED, "parts": parts_made})
+    write_json(manifest_path, {"made_from": made_from, "sha256": sha256_file(target), "seed": SPLIT_SEED, "parts": parts_made})
     return data
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -50,6 +53,10 @@ def fetch(url: str, target: Path, timeout_s: float = TIMEOUT_S) -> None:
 
 def _open(url: str, start: int, timeout_s: float) -> http.client.HTTPResponse:
     """The server's answer, from byte ``start`` on where it can; from the beginning where ``start`` lies beyond the end."""
+    try:
+        _connect_once(url, timeout_s)
+    except OSError as error:
+        raise _fault(url, error) from None
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
     try:
         return urllib.request.urlopen(request, timeout=timeout_s)
@@ -59,6 +66,27 @@ def _open(url: str, start: int, timeout_s: float) -> http.client.HTTPResponse:
         raise _fault(url, error) from None
     except (OSError, http.client.HTTPException) as error:
         raise _fault(url, error) from None
+
+
+def _connect_once(url: str, timeout_s: float) -> None:
+    """Try a server's addresses in turn within one time-out for all; urllib would grant it to each of them."""
+    parts = urllib.parse.urlsplit(url)
+    if urllib.request.getproxies().get(parts.scheme):
+        return  # a proxy connects in our place
+    deadline = time.monotonic() + timeout_s
+    last: OSError = TimeoutError("timed out")
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    for *_, (host, *_) in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM):
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            break
+        try:
+            socket.create_connection((str(host), port), remaining).close()
+        except OSError as error:
+            last = error
+        else:
+            return
+    raise last
 
 
 def _receive(response: http.client.HTTPResponse, url: str) -> bytes:

@@ -14,6 +14,8 @@ from PIL import Image, ImageFilter
 
 from inkdigits.errors import ImageError
 
+#: Counts the changes of what this module makes, so that arrays of an earlier version are made again.
+VERSION = 1
 SIDE = 28
 BOX = 20
 CENTRE = 14
@@ -49,6 +51,11 @@ def prepare(picture: np.ndarray) -> np.ndarray:
     picture = _checked(picture)
     if is_prepared(picture[None])[0]:
         return picture.copy()
+    return renewed(picture)
+
+
+def renewed(picture: np.ndarray) -> np.ndarray:
+    """``prepare`` without the short cut: the picture, uint8 (H, W), goes through every step even if it has the form."""
     return normalise(without_specks(ink(picture)))
 
 

@@ -32,6 +32,9 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             os.fsync(file.fileno())
         Path(name).chmod(0o666 & ~_umask())  # mkstemp makes it private
         Path(name).replace(path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise type(error)(error.errno, error.strerror, str(path)) from None  # name the file that was wanted
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

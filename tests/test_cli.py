@@ -124,8 +124,20 @@ def test_a_full_disk(small: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "inkdigits", "data", f"idx:{small}"]
     environment = os.environ | {"INKDIGITS_PROJECT": str(tmp_path / "p")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, preexec_fn=full_disk, check=False)
-    one_line_error((done.returncode, done.stdout, done.stderr), 1, "File too large", "nothing there was changed")
+    one_line_error((done.returncode, done.stdout, done.stderr), 1, "interim", "File too large", "free some space")
     assert not [path for path in (tmp_path / "p").rglob("*") if path.is_file()]
+
+
+def test_a_disk_that_fills_up_in_training(small: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"INKDIGITS_PROJECT": str(tmp_path / "p")}
+    source = f"idx:{small}"
+    subprocess.run([sys.executable, "-m", "inkdigits", "features", source], env=environment, check=True, capture_output=True)
+    command = [sys.executable, "-m", "inkdigits", "train", "--recipe", "fast", "--data", source, "--run", "r"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, preexec_fn=full_disk, check=False)
+    assert done.returncode == 1
+    assert "checkpoint.pt: File too large; free some space" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "p" / "models" / "r").iterdir())
 
 
 def test_ctrl_c_leaves_nothing_half_written(small: Path, tmp_path: Path) -> None:
@@ -175,6 +187,18 @@ def test_import_and_help_load_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_report_of_a_binary_task_has_its_curves(
+    run_cli: Run, small: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_cli("train", "--recipe", "fast", "--task", "is:5", "--data", f"idx:{small}", "--run", "fives")[0] == 0
+    code, out, err = run_cli("report", "--model", "fives")
+    assert code == 0, err
+    page = Path(out.strip()).read_text()
+    assert page.count('src="data:image/png;base64,') == 13
+    assert "ROC AUC" in page
+    assert (project.reports / "figures" / "precision_recall_roc.png").exists()
 
 
 def test_figures_and_report(run_cli: Run, small_run: tuple[Project, TrainResult], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,6 +90,22 @@ def test_csv_round_trip(tmp_path: Path, images: np.ndarray, labelled: bool) -> N
     assert (found_labels is None) == (labels is None)
     if labels is not None:
         np.testing.assert_array_equal(found_labels, labels)
+
+
+def test_blank_lines_in_a_csv_do_not_count(tmp_path: Path) -> None:
+    path = write_kaggle(tmp_path / "t.csv", np.zeros((2, 28, 28), np.uint8), np.array([1, 2]))
+    path.write_text(path.read_text() + "\n\n")
+    assert len(formats.read_kaggle_csv(path)[0]) == 2
+
+
+def test_a_header_that_promises_much_costs_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"\0\0\x08\x01" + (1_900_000_000).to_bytes(4, "big") + b"x")
+    tracemalloc.start()
+    with pytest.raises(DataError, match="1 are there"):
+        formats.read_idx(path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
 
 
 def spoiled(tmp_path: Path, row: int, column: int, value: str) -> Path:

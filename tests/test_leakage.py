@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkdigits import leakage
+from inkdigits import features, leakage
 from inkdigits.dataset import Dataset
 
 
@@ -39,6 +39,26 @@ def test_no_mnist_test_image_is_taken_for_a_training_image(known: np.ndarray, mn
 def test_copies_are_found_in_every_disguise(known: np.ndarray, change: object, share: float) -> None:
     copies = np.stack([change(image) for image in known[:500]])  # type: ignore[operator]
     assert leakage.find_copies(known, copies).mean() >= share
+
+
+@pytest.mark.parametrize(
+    ("change", "share"),
+    [
+        (lambda image: np.roll(image, (2, -1), (0, 1)), 0.8),
+        (lambda image: 255 - image, 0.95),
+        (lambda image: jpeg(image, 75), 0.95),
+        (lambda image: np.kron(255 - image, np.ones((4, 4), np.uint8)), 0.9),
+    ],
+    ids=["shifted", "inverted", "jpeg75", "enlarged-inverted"],
+)
+def test_copies_are_found_after_all_of_the_preparation(known: np.ndarray, change: object, share: float) -> None:
+    copies = np.stack([features.prepare(change(image)) for image in known[:300]])  # type: ignore[operator]
+    assert leakage.find_copies(known, copies).mean() >= share
+
+
+def test_prepared_anew_test_images_are_still_no_copies(known: np.ndarray, mnist: Dataset) -> None:
+    anew = np.stack([features.renewed(image) for image in mnist.part("test").images[:1500]])
+    assert not leakage.find_copies(known, anew).any()
 
 
 def test_nothing_is_a_copy_of_nothing() -> None:

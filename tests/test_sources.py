@@ -28,6 +28,33 @@ def test_kaggle_folder_and_file(project: Project, mnist: Dataset, tmp_path: Path
     assert list(only.parts) == ["train"]
 
 
+def test_a_labelled_test_csv_keeps_its_part(project: Project, mnist: Dataset, tmp_path: Path) -> None:
+    for name, count in (("train", 100), ("test", 20)):
+        write_kaggle(tmp_path / f"{name}.csv", *mnist.part("test").take(np.arange(count)).labelled())
+    data = dataset.prepare(f"kaggle:{tmp_path}")
+    assert {name: len(part) for name, part in data.parts.items()} == {"train": 100, "test": 20}
+
+
+def test_folders_that_are_no_digits_are_named(project: Project, tmp_path: Path) -> None:
+    for name in ("3", "12"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (9, 9)).save(tmp_path / name / "x.png")
+    with pytest.raises(DataError, match="a folder '12', which is no digit of 0 to 9"):
+        dataset.prepare(f"folder:{tmp_path}")
+
+
+def test_our_own_files_below_a_source_do_not_count_as_its_own(
+    project: Project, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.root.mkdir()
+    monkeypatch.chdir(project.root)
+    write_kaggle(Path("train.csv"), *mnist.part("test").take(np.arange(30)).labelled())
+    dataset.make_features("kaggle:.")
+    before = {path: path.stat().st_mtime_ns for path in project.interim.iterdir()}
+    dataset.make_features("kaggle:.")
+    assert {path: path.stat().st_mtime_ns for path in project.interim.iterdir()} == before
+
+
 def test_a_changed_local_file_is_read_again(project: Project, mnist: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
     write_kaggle(path, *mnist.part("train").take(np.arange(100)).labelled())

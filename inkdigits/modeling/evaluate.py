@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from inkdigits import dataset, formats, leakage
+from inkdigits import dataset, features, formats, leakage
 from inkdigits.config import Project
 from inkdigits.errors import DataError, InkdigitsError, LeakageError, LeakageWarning, MissingExtraError, ModelError, UsageError
-from inkdigits.files import sha256_file, write_json
+from inkdigits.files import write_json
 from inkdigits.modeling import metrics
 from inkdigits.modeling.predict import Classifier, load_model
 from inkdigits.modeling.tasks import Task, task
@@ -30,9 +30,10 @@ class EvaluateSettings:
     Attributes:
         model: A run's name, a folder or an ONNX file; None for the shipped model.
         data: A source; see ``inkdigits.sources``.
-        part: A part of it; by default the test part, or whichever has labels.
+        part: ``train``, ``validation`` or ``test``; by default the test part where that has labels, else all images
+            that have.
         predictions: A CSV ``ImageId,Label`` to measure in place of a model.
-        strict: Raise where training images are among those evaluated, instead of warning.
+        strict: Raise, instead of warning, where training images are among those evaluated or that cannot be checked.
         precision: Of a binary task, the precision for which to give a threshold.
         transpose: Swap rows and columns of the images (EMNIST's IDX files).
     """
@@ -203,24 +204,37 @@ def evaluate(settings: EvaluateSettings, project: Project | None = None) -> Eval
         ModelError: there is no such model.
     """
     project = project or Project.current()
-    data = dataset.make_features(settings.data, project, settings.transpose)
-    part_name = settings.part or data.evaluation_part()
-    part = data.part(part_name)
-    where = f"{settings.data}, part {part_name}"
+    if not 0 < settings.precision <= 1:
+        raise UsageError(f"a precision of {settings.precision} cannot be wanted: choose it above 0 and up to 1")
+    if settings.predictions is not None and settings.model is not None:
+        raise UsageError("either a model or predictions can be measured, not both: leave one of them out")
+    part, part_name = _images(settings, project)
+    where = f"{settings.data}, {part_name}"
     if settings.predictions is not None:
         return _evaluate_answers(settings.predictions, part, where)
     model = load_model(settings.model)
     images, targets = model.task.select(part)
     if not len(images):
         raise DataError(f"{where} has no images for the task {model.task.name}")
-    copies = _copies(model, images, project)
+    copies = _copies(model, images, project, settings.strict)
     _report_copies(copies, where, settings.strict)
     probabilities = model.predict_proba(images)
-    name = f"{model.path.parent.name if settings.model else 'shipped model'} on {where}"
+    own_name = model.path.parent.name if model.path.name == "model.onnx" else model.path.stem
+    name = f"{own_name if settings.model else 'shipped model'} on {where}"
     result = Evaluation(model.task, images, targets, probabilities.argmax(1), probabilities, copies, name, settings.precision)
-    if part_name == "test":
-        _record(model, result, data)
+    if part_name == "test" and settings.model is not None:
+        _record(model, result, part)
     return result
+
+
+def _images(settings: EvaluateSettings, project: Project) -> tuple[dataset.Part, str]:
+    """The images to measure on and what to call them. Those of a source without a split are taken whole and in order."""
+    if settings.part is not None:
+        return dataset.make_features(settings.data, project, settings.transpose).part(settings.part), settings.part
+    data = dataset.prepare(settings.data, project, settings.transpose)
+    name = data.evaluation_part()
+    part = data.part(name)
+    return dataset.Part(features.prepare_batch(part.images), part.labels), name if name == "test" else "all images"
 
 
 def _evaluate_answers(path: Path, part: dataset.Part, where: str) -> Evaluation:
@@ -231,21 +245,35 @@ def _evaluate_answers(path: Path, part: dataset.Part, where: str) -> Evaluation:
     return Evaluation(task("digits"), images, labels, answers, None, None, f"{path.name} on {where}", 1.0)
 
 
-def _copies(model: Classifier, images: np.ndarray, project: Project) -> np.ndarray | None:
+def _copies(model: Classifier, images: np.ndarray, project: Project, strict: bool) -> np.ndarray | None:
     """Which images the model was trained on, as far as its training images can be had."""
-    trained_on = model.meta().get("data")
-    if not isinstance(trained_on, dict):
-        return None
     try:
-        data = dataset.make_features(trained_on["source"], project, trained_on.get("transpose", False))
-        training = data.part("train")
+        training = _training_images(model, project)
     except InkdigitsError as error:
+        if strict:
+            raise LeakageError(f"it cannot be checked whether the model was trained on these images: {error}") from None
         logger.warning("not checked for training images among those evaluated: %s", error)
         return None
-    if training.fingerprint() != trained_on["parts"]["train"]:
-        logger.warning("%s has changed since the training: not checked for training images", trained_on["source"])
-        return None
-    return leakage.find_copies(model.task.select(training)[0], images)
+    return leakage.find_copies(training, images)
+
+
+def _training_images(model: Classifier, project: Project) -> np.ndarray:
+    """The images that a model was trained on, got again from their source.
+
+    Raises:
+        DataError: the source is gone or has changed.
+        ModelError: it is not known, since the model has no ``meta.json`` of its own.
+    """
+    meta = model.meta()
+    try:
+        own = meta["data"]
+        source, transpose, wanted = own["source"], own["transpose"], own["parts"]["train"]
+    except (KeyError, TypeError):
+        raise ModelError(f"{model.path} has no meta.json beside it that tells its training images") from None
+    training = dataset.make_features(str(source), project, bool(transpose)).part("train")
+    if training.fingerprint() != wanted:
+        raise DataError(f"{source} has changed since the training")
+    return model.task.select(training)[0]
 
 
 def _report_copies(copies: np.ndarray | None, where: str, strict: bool) -> None:
@@ -259,16 +287,11 @@ def _report_copies(copies: np.ndarray | None, where: str, strict: bool) -> None:
     warnings.warn(LeakageWarning(message), stacklevel=3)
 
 
-def _record(model: Classifier, result: Evaluation, data: dataset.Dataset) -> None:
-    """Add the test figure to the run's own ``meta.json``."""
-    path = model.path.with_name("meta.json")
-    if not path.is_file():
-        return
+def _record(model: Classifier, result: Evaluation, part: dataset.Part) -> None:
+    """Add the figure to the run's own ``meta.json``, if these are its own source's test images."""
     meta = model.meta()
-    if meta.get("model_sha256") != sha256_file(model.path):
-        raise ModelError(f"{path} belongs to another model.onnx than the one beside it: train it again")
-    own = meta.get("data")
-    if isinstance(own, dict) and own["parts"].get("test") == data.part("test").fingerprint():
-        correct = result.predicted == result.targets
-        meta["test"] = metrics.accuracy_summary(int(correct.sum()), len(correct))
-        write_json(path, meta)
+    if meta.get("data", {}).get("parts", {}).get("test") != part.fingerprint():
+        return
+    correct = result.predicted == result.targets
+    meta["test"] = metrics.accuracy_summary(int(correct.sum()), len(correct))
+    write_json(model.path.with_name("meta.json"), meta)

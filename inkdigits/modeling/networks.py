@@ -30,7 +30,6 @@ class Conv:
     kernel: int = 3
     stride: int = 1
     pool: bool = False
-    groups: int = 1
 
 
 class DigitNet(nn.Module):
@@ -40,18 +39,15 @@ class DigitNet(nn.Module):
         layers: The convolutions from the picture upwards.
         classes: Number of logits.
         dropout: Share of the last features dropped in training, in [0, 1).
-        global_pool: Average the last maps over space, which saves parameters; otherwise they are flattened.
     """
 
-    def __init__(self, layers: Sequence[Conv], classes: int, dropout: float = 0.0, global_pool: bool = False) -> None:
+    def __init__(self, layers: Sequence[Conv], classes: int, dropout: float = 0.0) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         channels, side = 1, 28
         for layer in layers:
             padding = layer.kernel // 2
-            stages: list[nn.Module] = [
-                nn.Conv2d(channels, layer.channels, layer.kernel, layer.stride, padding, groups=layer.groups, bias=False)
-            ]
+            stages: list[nn.Module] = [nn.Conv2d(channels, layer.channels, layer.kernel, layer.stride, padding, bias=False)]
             side = (side + 2 * padding - layer.kernel) // layer.stride + 1
             if layer.pool:
                 stages.append(nn.MaxPool2d(2))
@@ -60,16 +56,15 @@ class DigitNet(nn.Module):
             blocks.append(nn.Sequential(*stages))
             channels = layer.channels
         self.blocks = nn.Sequential(*blocks)
-        self.pool: nn.Module = nn.AdaptiveAvgPool2d(1) if global_pool else nn.Identity()
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(channels * (1 if global_pool else side * side), classes)
+        self.head = nn.Linear(channels * side * side, classes)
         self.register_buffer("temperature", torch.ones(()))
         self.temperature: torch.Tensor
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """The last features before the linear layer, float32 [N, D], for raw images [N, 1, 28, 28]."""
         maps = self.blocks((images - PIXEL_MEAN) / PIXEL_STD)
-        return torch.flatten(self.pool(maps), 1)
+        return torch.flatten(maps, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits [N, classes] for raw images [N, 1, 28, 28] in 0 to 255."""

@@ -6,7 +6,7 @@ import csv
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import onnxruntime
@@ -15,13 +15,13 @@ from tqdm import tqdm
 from inkdigits import features, formats
 from inkdigits.config import Project
 from inkdigits.errors import DataError, ImageError, ModelError, UsageError
-from inkdigits.files import atomic, read_json
+from inkdigits.files import atomic, read_json, sha256_file
 from inkdigits.modeling.tasks import Task, task
 
 #: Key of the task's name in the ONNX file's own metadata.
 TASK_KEY = "inkdigits.task"
 _BATCH = 512
-_SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "default.onnx"
+_SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "default" / "model.onnx"
 
 
 class Classifier:
@@ -74,13 +74,17 @@ class Classifier:
         """The most probable class of each image, int64 (N,): the digit itself for the task ``digits``."""
         return self.predict_proba(images).argmax(1)
 
-    def meta(self) -> dict[str, object]:
-        """The ``meta.json`` beside the model; empty where there is none."""
-        beside = (self.path.with_suffix(".json"), self.path.with_name("meta.json"))
-        content: object = next((read_json(path) for path in beside if path.is_file()), {})
+    def meta(self) -> dict[str, Any]:
+        """The ``meta.json`` beside the model; empty where there is none or it tells of another model.
+
+        Raises:
+            ModelError: it is damaged.
+        """
+        path = self.path.with_name("meta.json")
+        content = read_json(path) if path.is_file() else {}
         if not isinstance(content, dict):
-            raise ModelError(f"the meta.json beside {self.path} is not an object: delete it")
-        return content
+            raise ModelError(f"{path} is not a JSON object: train the model again")
+        return content if content.get("model_sha256") == sha256_file(self.path) else {}
 
 
 def _options() -> onnxruntime.SessionOptions:
@@ -164,8 +168,10 @@ class Predictions:
         writers = {"csv": self._write_csv, "json": self._write_json, "kaggle": self._write_kaggle}
         if form not in writers:
             raise UsageError(f"answers cannot be written as {form or 'a file without ending'!r}: use csv, json or kaggle")
-        if form == "kaggle" and self.classes != tuple("0123456789"):
+        if form == "kaggle" and self.classes != formats.DIGITS:
             raise UsageError(f"Kaggle's form is for digits, not for {' and '.join(self.classes)}: use csv or json")
+        if form == "kaggle" and self.faults:
+            raise DataError(f"Kaggle's form numbers the pictures, and one cannot be read: {self.faults[0]}")
         with atomic(path, "w") as file:
             writers[form](file)
 

@@ -1,4 +1,16 @@
-"""How to train: a few recipes, each with its measured claim."""
+"""How to train: a few recipes, each with its measured claim.
+
+Measured by ``python benchmarks/recipes.py``: accuracy on MNIST's 10,000 test images, mean ± standard deviation over seeds
+0 to 4, and seconds of training on two cores of an Intel Xeon server (AVX-512). Choices were made on validation images.
+
+=========  ===================  =========  ==========  ====================================================
+recipe     test accuracy, %     seconds    parameters
+=========  ===================  =========  ==========  ====================================================
+fast       99.392 ± 0.063       7          29,434      two epochs
+default    99.632 ± 0.038       115        65,098      sixteen epochs with affine deformations
+best       not measured yet     about 44   298,410     seconds an epoch; forty epochs, running average
+=========  ===================  =========  ==========  ====================================================
+"""
 
 from __future__ import annotations
 
@@ -23,7 +35,6 @@ class Recipe:
         augmentation: Random deformations, drawn anew in each epoch.
         ema_decay: Weight of the past in the running average of the weights, which is what is kept; 0: none.
         dropout: Share of the last features dropped.
-        global_pool: Average the last maps over space instead of flattening them.
     """
 
     name: str
@@ -36,7 +47,6 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     ema_decay: float = 0.0
     dropout: float = 0.0
-    global_pool: bool = False
 
 
 FAST = Recipe(

@@ -9,6 +9,7 @@ import numpy as np
 
 from inkdigits.dataset import Part
 from inkdigits.errors import UsageError
+from inkdigits.formats import DIGITS
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def task(name: str) -> Task:
         UsageError: it is none of ``digits``, ``is:D`` and ``pair:D,E``.
     """
     if name == "digits":
-        return Task(name, tuple("0123456789"), tuple(range(10)))
+        return Task(name, DIGITS, tuple(range(10)))
     if match := re.fullmatch(r"is:([0-9])", name):
         wanted = int(match[1])
         return Task(name, (f"not {wanted}", str(wanted)), tuple(int(d == wanted) for d in range(10)))

@@ -7,12 +7,15 @@ weights it would have had.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import platform
+import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +24,13 @@ import numpy as np
 import torch
 from safetensors.torch import save as safetensors_bytes
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from inkdigits import __version__, dataset
 from inkdigits.config import Project
-from inkdigits.errors import MissingExtraError, ModelError, UsageError
-from inkdigits.files import atomic, sha256_file, write_json
+from inkdigits.errors import DataError, MissingExtraError, ModelError, UsageError
+from inkdigits.files import atomic, read_json, sha256_file, write_json
 from inkdigits.modeling import metrics
 from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.export import export_onnx
@@ -82,8 +85,14 @@ class TrainSettings:
         return replace(recipe(self.recipe), **changes)
 
     def run_name(self) -> str:
-        """The folder's name below ``models/``."""
+        """The folder's name below ``models/``.
+
+        Raises:
+            UsageError: the name that was given would lie elsewhere.
+        """
         if self.run is not None:
+            if not re.fullmatch(r"\w[\w.-]*", self.run):
+                raise UsageError(f"{self.run!r} cannot name a run: use letters, digits, '.', '_' and '-'")
             return self.run
         words = [self.recipe]
         words += [self.task.replace(":", "-").replace(",", "-")] if self.task != "digits" else []
@@ -108,7 +117,8 @@ def train(
     Args:
         settings: What to train.
         project: Where; by default the current one.
-        resume: Go on after the last whole epoch of a run that was stopped; one that had none begins anew.
+        resume: Go on after the last whole epoch of a run that was stopped. One that had none begins anew; one that is
+            finished is left as it is.
         tensorboard: Write the curves for TensorBoard too (extra ``tensorboard``).
 
     Raises:
@@ -118,6 +128,8 @@ def train(
     project = project or Project.current()
     plan, target_task = settings.resolved_recipe(), task(settings.task)
     folder = project.models / settings.run_name()
+    if resume and (finished := _finished(folder, settings)):
+        return finished
     data = dataset.make_features(settings.data, project, settings.transpose)
     loop = _Loop(plan, target_task, data, settings, folder, tensorboard)
     if resume:
@@ -131,7 +143,19 @@ def train(
     meta["model_sha256"] = sha256_file(folder / "model.onnx")
     write_json(folder / "meta.json", meta)
     (folder / CHECKPOINT).unlink(missing_ok=True)
-    return TrainResult(folder, meta)
+    return TrainResult(folder, read_json(folder / "meta.json"))
+
+
+def _finished(folder: Path, settings: TrainSettings) -> TrainResult | None:
+    """The run of these settings, where it is finished already."""
+    try:
+        meta = read_json(folder / "meta.json")
+        same = not (folder / CHECKPOINT).exists() and meta["settings"] == asdict(settings)
+    except (FileNotFoundError, DataError, KeyError, TypeError):
+        return None
+    if same:
+        logger.info("%s is finished already", folder)
+    return TrainResult(folder, meta) if same else None
 
 
 def load_network(folder: Path) -> tuple[DigitNet, Task]:
@@ -156,7 +180,7 @@ def load_network(folder: Path) -> tuple[DigitNet, Task]:
 
 def network_of(plan: Recipe, target_task: Task) -> DigitNet:
     """The untrained network of a recipe."""
-    return DigitNet(plan.layers, len(target_task.classes), plan.dropout, plan.global_pool)
+    return DigitNet(plan.layers, len(target_task.classes), plan.dropout)
 
 
 def device_of(name: str) -> torch.device:
@@ -174,8 +198,12 @@ class _Loop:
     def __init__(
         self, plan: Recipe, target_task: Task, data: dataset.Dataset, settings: TrainSettings, folder: Path, tensorboard: bool
     ) -> None:
-        self.plan, self.folder, self.settings = plan, folder, settings
+        self.plan, self.folder, self.seed = plan, folder, settings.seed
         self.device = device_of(settings.device)
+        if self.device.type == "cuda":  # the fastest algorithms differ from run to run, in their last bits
+            torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
+        # What a checkpoint must have been made with, for a resumed run to be the same run.
+        self.identity = {"settings": asdict(settings), "recipe": repr(plan), "data": data.part("train").fingerprint()}
         images, targets = target_task.select(data.part("train"))
         self.images = torch.from_numpy(images)[:, None].to(self.device)
         self.targets = torch.from_numpy(targets).to(self.device)
@@ -194,7 +222,7 @@ class _Loop:
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, plan.lr, total_steps=self.steps * plan.epochs)
         self.average: AveragedModel | None = None
         if plan.ema_decay:
-            self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(plan.ema_decay), use_buffers=True)
+            self.average = AveragedModel(self.network, multi_avg_fn=_running_average(plan.ema_decay), use_buffers=True)
         self.history: list[dict[str, float]] = []
         self.board = _board(folder) if tensorboard else None
 
@@ -210,7 +238,7 @@ class _Loop:
 
     def _epoch(self, epoch: int, bar: tqdm[Any]) -> dict[str, float]:
         # All that is random in an epoch follows from this line, so that a resumed run repeats it exactly.
-        torch.manual_seed(int(np.random.SeedSequence([self.settings.seed, epoch + 1]).generate_state(1)[0]))
+        torch.manual_seed(int(np.random.SeedSequence([self.seed, epoch + 1]).generate_state(1)[0]))
         started = time.perf_counter()
         order = torch.randperm(len(self.images)).to(self.device)
         self.network.train()
@@ -277,15 +305,20 @@ class _Loop:
 
     def _save(self) -> None:
         state = {
-            "settings": asdict(self.settings),
+            "identity": self.identity,
             "history": self.history,
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "average": self.average.state_dict() if self.average else None,
         }
+        content = io.BytesIO()  # PyTorch hides the operating system's errors, such as a full disk, when it writes itself
+        torch.save(state, content)
         with atomic(self.folder / CHECKPOINT) as file:
-            torch.save(state, file)
+            file.write(content.getbuffer())
+        self._save_history()
+
+    def _save_history(self) -> None:
         with atomic(self.folder / "history.jsonl", "w") as file:
             file.writelines(json.dumps(line) + "\n" for line in self.history)
 
@@ -302,18 +335,35 @@ class _Loop:
             return
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)  # admits tensors and plain values only
+            differing = [name for name, own in self.identity.items() if dict(state["identity"]).get(name) != own]
+            if not differing:
+                self.network.load_state_dict(state["network"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                self.schedule.load_state_dict(state["schedule"])
+                if self.average:
+                    self.average.load_state_dict(state["average"])
+                self.history = list(state["history"])
         except Exception as error:  # a damaged file can raise anything
-            raise ModelError(f"{path} is damaged ({str(error).splitlines()[0][:80]}): train without --resume") from None
-        if state["settings"] != asdict(self.settings):
-            raise UsageError(
-                f"{path} belongs to a run with other settings ({state['settings']}): give the same ones, or another --run"
-            )
-        self.history = state["history"]
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        if self.average:
-            self.average.load_state_dict(state["average"])
+            reason = " ".join(str(error).split())[:80]
+            raise ModelError(f"{path} is damaged ({reason}): train without --resume") from None
+        if differing:
+            raise UsageError(f"{path} belongs to a run with other {' and '.join(differing)}: give the same, or another --run")
+        self._save_history()  # the kill may have come between checkpoint and history
+
+
+def _running_average(decay: float) -> Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor], torch.Tensor | int], None]:
+    """An exponential average that begins as a plain one, so that the first, untrained weights are soon forgotten."""
+
+    @torch.no_grad()
+    def update(averages: Sequence[torch.Tensor], values: Sequence[torch.Tensor], count: torch.Tensor | int) -> None:
+        weight = max(1 - decay, 10 / (10 + int(count)))
+        for average, value in zip(averages, values, strict=True):
+            if average.is_floating_point():
+                average.lerp_(value, weight)
+            else:
+                average.copy_(value)  # batch normalisation's counter
+
+    return update
 
 
 def _board(folder: Path) -> Any:
@@ -327,10 +377,11 @@ def _board(folder: Path) -> Any:
 def _meta(settings: TrainSettings, loop: _Loop, network: DigitNet, data: dataset.Dataset) -> dict[str, Any]:
     correct = loop.validation_probabilities().argmax(1) == loop.validation_targets
     return {
+        "settings": asdict(settings),
         "task": settings.task,
         "recipe": settings.recipe,
-        "architecture": {k: v for k, v in asdict(loop.plan).items() if k in ("layers", "dropout", "global_pool")},
-        "training": {k: v for k, v in asdict(loop.plan).items() if k not in ("name", "layers", "dropout", "global_pool")},
+        "architecture": {k: v for k, v in asdict(loop.plan).items() if k in ("layers", "dropout")},
+        "training": {k: v for k, v in asdict(loop.plan).items() if k not in ("name", "layers", "dropout")},
         "parameters": parameter_count(network),
         "seed": settings.seed,
         "data": {
@@ -362,7 +413,6 @@ def _git_commit() -> str | None:
     commit = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     if commit.returncode:
         return None
-    changed = subprocess.run(
-        [git, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=False
-    )
+    status = [git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results"]
+    changed = subprocess.run(status, capture_output=True, text=True, check=False)
     return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")

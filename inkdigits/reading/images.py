@@ -17,7 +17,9 @@ from inkdigits.errors import ImageError
 Picture: TypeAlias = "str | PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray"
 
 #: The most pixels a picture may have; a file that states more is taken for a decompression bomb.
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 150_000_000
+#: The formats that are tried. Others stay closed: Pillow would hand EPS to Ghostscript, which runs it as a program.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 
 
 def load(source: Picture) -> np.ndarray:
@@ -40,7 +42,7 @@ def load(source: Picture) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
-            with Image.open(file) as image:
+            with Image.open(file, formats=_FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise ImageError(
                         f"{name} has {image.width} × {image.height} pixels, more than {MAX_PIXELS}: make it smaller first"

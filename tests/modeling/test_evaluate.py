@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset, Part
-from inkdigits.errors import DataError, LeakageError, LeakageWarning, ModelError
+from inkdigits.errors import DataError, InkdigitsError, LeakageError, LeakageWarning, UsageError
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
 from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.train import TrainResult, TrainSettings, train
@@ -101,29 +101,69 @@ def test_answers_made_elsewhere(small: Path, project: Project, mnist: Dataset, t
         evaluate(EvaluateSettings(data=f"idx:{small}", predictions=path), project)
 
 
-def test_training_data_that_is_gone_is_said(
-    small: Path, small_run: tuple[Project, TrainResult], tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("meta", ["gone", "missing", "of another model", "without data"])
+def test_training_data_that_cannot_be_had_is_said(
+    small: Path, small_run: tuple[Project, TrainResult], tmp_path: Path, caplog: pytest.LogCaptureFixture, meta: str
 ) -> None:
     project, run = small_run
-    meta = json.loads((run.folder / "meta.json").read_text())
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    (copy / "model.onnx").write_bytes((run.folder / "model.onnx").read_bytes())
-    meta["data"]["source"] = "idx:/nowhere"
-    (copy / "meta.json").write_text(json.dumps(meta))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        result = evaluate(EvaluateSettings(str(copy), f"idx:{small}"), project)
+    (tmp_path / "model.onnx").write_bytes((run.folder / "model.onnx").read_bytes())
+    content = json.loads((run.folder / "meta.json").read_text())
+    if meta == "gone":
+        content["data"]["source"] = "idx:/nowhere"
+    elif meta == "of another model":
+        content["model_sha256"] = "0" * 64
+    elif meta == "without data":
+        content["data"] = {}
+    if meta != "missing":
+        (tmp_path / "meta.json").write_text(json.dumps(content))
+    settings = EvaluateSettings(str(tmp_path), f"idx:{small}")
+    result = evaluate(settings, project)
     assert result.to_dict()["training_images_among_them"] is None
     assert any("not checked" in message for message in caplog.messages)
+    with pytest.raises(LeakageError, match="cannot be checked"):
+        evaluate(replace(settings, strict=True), project)
 
 
-def test_a_meta_file_of_another_model_is_refused(small: Path, small_run: tuple[Project, TrainResult], tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["[]", "{", "5"])
+def test_a_damaged_meta_file_is_an_error(
+    small: Path, small_run: tuple[Project, TrainResult], tmp_path: Path, content: str
+) -> None:
     project, run = small_run
-    (tmp_path / "model.onnx").write_bytes(load_model().path.read_bytes())
-    (tmp_path / "meta.json").write_bytes((run.folder / "meta.json").read_bytes())
-    with pytest.raises(ModelError, match="belongs to another"):
-        evaluate(EvaluateSettings(str(tmp_path), f"idx:{small}"), project)
+    (tmp_path / "model.onnx").write_bytes((run.folder / "model.onnx").read_bytes())
+    (tmp_path / "meta.json").write_text(content)
+    with pytest.raises(InkdigitsError, match=r"meta\.json"):
+        evaluate(EvaluateSettings(str(tmp_path), f"idx:{small}", strict=True), project)
+
+
+def test_changed_copies_are_caught_through_the_whole_way(
+    mnist: Dataset, small_run: tuple[Project, TrainResult], tmp_path: Path
+) -> None:
+    project, run = small_run
+    images, labels = mnist.part("train").take(np.arange(200)).labelled()
+    folder = write_idx_folder(tmp_path / "changed", exam=Part(255 - images, labels))
+    with pytest.warns(LeakageWarning, match="are training images of this model"):
+        result = evaluate(EvaluateSettings(str(run.folder), f"idx:{folder}"), project)
+    assert result.copies is not None
+    assert result.copies.mean() == pytest.approx(11 / 12, abs=0.05)  # the others are validation images
+
+
+def test_a_source_without_a_test_part_is_measured_whole_and_in_order(project: Project, mnist: Dataset, tmp_path: Path) -> None:
+    images, labels = mnist.part("test").take(np.arange(120)).labelled()
+    folder = write_idx_folder(tmp_path / "secret", secret=Part(images, labels))
+    (tmp_path / "a.csv").write_text("ImageId,Label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels, 1)))
+    result = evaluate(EvaluateSettings(data=f"idx:{folder}", predictions=tmp_path / "a.csv"), project)
+    assert result.to_dict()["accuracy"] == 1
+    assert result.to_dict()["count"] == 120
+    assert evaluate(EvaluateSettings(data=f"idx:{folder}"), project).to_dict()["count"] == 120
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"precision": 7.0}, r"a precision of 7\.0"), ({"model": "x", "predictions": Path("y")}, "not both")],
+)
+def test_settings_that_make_no_sense(project: Project, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        evaluate(replace(EvaluateSettings(), **changes), project)  # type: ignore[arg-type]
 
 
 def test_a_part_that_is_not_there(small: Path, small_run: tuple[Project, TrainResult]) -> None:

@@ -148,6 +148,9 @@ def test_good_pictures_are_answered_and_bad_ones_named(tmp_path: Path, digits: n
     assert result.names == ["good.png"]
     assert len(result.faults) == 1
     assert "bad.png" in result.faults[0]
+    with pytest.raises(DataError, match=r"numbers the pictures, and one cannot be read: .*bad\.png"):
+        result.save(tmp_path / "s.csv", "kaggle")
+    assert not (tmp_path / "s.csv").exists()
     (tmp_path / "good.png").unlink()
     with pytest.raises(DataError, match="holds no picture that can be read"):
         predict(tmp_path)

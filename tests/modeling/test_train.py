@@ -97,12 +97,25 @@ def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(small: 
     settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
     train(settings, project)
     checkpoint = project.models / "r" / CHECKPOINT
-    torch.save({"settings": {"recipe": "other"}}, checkpoint)
-    with pytest.raises(UsageError, match="other settings"):
+    torch.save({"identity": {"settings": "other"}}, checkpoint)
+    with pytest.raises(UsageError, match="other settings and recipe and data"):
         train(settings, project, resume=True)
+    for content in ({}, {"identity": 5}, torch.zeros(3), [1]):
+        torch.save(content, checkpoint)
+        with pytest.raises((ModelError, UsageError)):
+            train(settings, project, resume=True)
     checkpoint.write_bytes(b"damaged")
     with pytest.raises(ModelError, match="damaged"):
         train(settings, project, resume=True)
+
+
+def test_resuming_a_finished_run_leaves_it(small: Path, project: Project) -> None:
+    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
+    first = train(settings, project)
+    before = (first.folder / "model.onnx").stat().st_mtime_ns
+    again = train(settings, project, resume=True)
+    assert again.meta == first.meta
+    assert (first.folder / "model.onnx").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(("name", "least"), [("is:5", 0.97), ("pair:5,3", 0.96)])
@@ -145,6 +158,8 @@ def test_a_network_accepts_all_its_images_at_once_or_one_by_one() -> None:
         ({"seed": -5}, "seed is -5"),
         ({"device": "tpu"}, "there is no device 'tpu'"),
         ({"task": "is:12"}, "there is no task 'is:12'"),
+        ({"run": "../elsewhere"}, "cannot name a run"),
+        ({"run": ""}, "cannot name a run"),
     ],
 )
 def test_wrong_settings_are_named(small: Path, project: Project, changes: dict[str, object], message: str) -> None:

@@ -135,6 +135,11 @@ def test_no_pictures(content: bytes) -> None:
         inkdigits.read(content)
 
 
+def test_a_program_is_no_picture() -> None:
+    with pytest.raises(ImageError, match="no format that is known"):
+        inkdigits.read(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+
+
 def test_a_truncated_picture(mnist: Dataset) -> None:
     file = io.BytesIO()
     Image.fromarray(np.kron(mnist.part("test").images[0], np.ones((9, 9), np.uint8))).save(file, "JPEG")
