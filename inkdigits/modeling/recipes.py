@@ -7,7 +7,7 @@ Measured by ``python benchmarks/recipes.py``: accuracy on MNIST's 10,000 test im
 recipe     test accuracy, %     seconds    parameters
 =========  ===================  =========  ==========  ====================================================
 fast       99.392 ± 0.063       7          29,434      two epochs
-default    99.632 ± 0.038       115        65,098      sixteen epochs with affine deformations
+default    99.632 ± 0.038       105        65,098      sixteen epochs with affine deformations
 best       not measured yet     about 44   298,410     seconds an epoch; forty epochs, running average
 =========  ===================  =========  ==========  ====================================================
 """
