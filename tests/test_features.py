@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy import ndimage
 
 from inkdigits import features
 from inkdigits.dataset import Dataset
@@ -78,6 +79,16 @@ def test_a_hairline_on_a_large_sheet_survives() -> None:
     prepared = features.prepare(sheet)
     assert load_model().predict(prepared[None])[0] == 1
     assert (prepared > 128).sum() >= 20
+
+
+@settings(max_examples=300, deadline=None)
+@given(size=st.tuples(st.integers(1, 60), st.integers(1, 60)), share=st.floats(0, 1), seed=st.integers(0, 1000))
+def test_pieces_are_those_that_scipy_finds(size: tuple[int, int], share: float, seed: int) -> None:
+    mask = np.random.default_rng(seed).random(size) < share
+    found = features.connected_pieces(mask)
+    wanted, count = ndimage.label(mask, np.ones((3, 3)))
+    assert found.max(initial=0) == count
+    assert len(np.unique(np.stack([found.ravel(), wanted.ravel()]), axis=1).T) == count + (not mask.all())
 
 
 def test_otsu_parts_two_levels() -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import cc3d
 import numpy as np
 
+from inkdigits import features
+
 #: left, top, right, bottom in pixels; right and bottom are one past the last pixel.
 Box = tuple[int, int, int, int]
 
@@ -83,9 +85,9 @@ def locate(inked: np.ndarray) -> Layout:
     Args:
         inked: uint8 (H, W), 0 = paper, as ``inkdigits.features.ink`` makes it.
     """
-    pieces = cc3d.connected_components(inked >= 64, connectivity=8)
-    boxes = cc3d.statistics(pieces)["bounding_boxes"]
-    marks = [Mark((x.start, y.start, x.stop, y.stop), (i,)) for i, (y, x, *_) in enumerate(boxes) if i]
+    pieces = features.connected_pieces(inked >= 64)
+    boxes = list(enumerate(cc3d.statistics(pieces)["bounding_boxes"]))[1:]  # the first is the paper's, if there is any
+    marks = [Mark((x.start, y.start, x.stop, y.stop), (i,)) for i, (y, x, *_) in boxes]
     least = max(4.0, _MIN_HEIGHT_SHARE * inked.shape[0])
     candidates = [mark for mark in marks if max(mark.height, mark.width) >= least and mark.width <= _LONGEST * mark.height]
     if not candidates:

@@ -185,6 +185,11 @@ def test_any_array_is_read_without_complaint(picture: np.ndarray, mode: str) -> 
     assert len(reading.text) == len(reading.best_text)
 
 
+def test_a_sheet_all_of_ink_and_one_without_any() -> None:
+    assert len(locate(np.full((40, 30), 255, np.uint8)).lines) == 1
+    assert locate(np.zeros((40, 30), np.uint8)).lines == []
+
+
 def test_located_marks_are_cut_without_their_neighbours() -> None:
     inked = np.zeros((40, 60), np.uint8)
     inked[5:35, 5:10] = 255
