@@ -26,12 +26,22 @@ _WORK_SIDE = 160
 _PAPER_SIDE = 64
 #: … with a window of this share of it: wider than any stroke, narrower than most shadows.
 _PAPER_WINDOW = 0.35
+#: Paper is even, as on a screen or in a bilevel scan, where this share of the picture is within so many levels of it;
+#: the estimate, which would hollow out fat strokes, is then left out.
+_FLAT_SHARE, _FLAT_LEVELS = 0.3, 3
 #: Ink that differs from its paper by fewer grey levels than this is taken for paper.
 _MIN_CONTRAST = 16
 #: Levels below this share of the ink's own are taken for noise or for the veil around a stroke.
 _NOISE_SHARE = 0.25
 #: Marks with less than this share of all ink are specks.
 _SPECK_SHARE = 0.015
+#: Smaller pictures have no room for a frame: what touches their border is the digit.
+_FRAMED_SIDE = 32
+#: A piece at the border is debris if less than this share of it lies further within the picture than the margin, which
+#: is so much of a side …
+_WITHIN_SHARE, _MARGIN_SHARE = 0.15, 0.15
+#: … or if it is as long as this share of a side, and this share of all ink does not touch the border.
+_FRAME_SHARE, _INNER_SHARE = 0.4, 0.08
 #: Strokes of the 20-pixel digit, in pixels: MNIST's middle 98 %. Others are thickened or thinned towards it.
 _THINNEST, _THICKEST = 1.7, 4.5
 
@@ -56,7 +66,7 @@ def prepare(picture: np.ndarray) -> np.ndarray:
 
 def renewed(picture: np.ndarray) -> np.ndarray:
     """``prepare`` without the short cut: the picture, uint8 (H, W), goes through every step even if it has the form."""
-    return normalise(without_specks(ink(picture)))
+    return normalise(without_debris(ink(picture)))
 
 
 def prepare_batch(pictures: np.ndarray) -> np.ndarray:
@@ -112,18 +122,25 @@ def is_prepared(pictures: np.ndarray) -> np.ndarray:
 def ink(picture: np.ndarray) -> np.ndarray:
     """Separate ink from paper: uint8 (H, W) of the same size, 0 = paper, 255 = full ink.
 
-    Polarity is decided by what most of the picture is; slow changes of the paper, such as a shadow, are removed.
+    Polarity is decided by what most of the picture is, its border above all; slow changes of the paper, such as a shadow,
+    are removed.
     """
     levels = _checked(picture).astype(np.float32)
-    typical = float(np.median(levels))
+    typical = float(np.median(np.concatenate([levels.ravel(), np.repeat(_border(levels), 4)])))
     if np.clip(typical - levels, 0, None).sum() > np.clip(levels - typical, 0, None).sum():
-        levels = 255 - levels
-    levels -= _paper(levels)
+        levels, typical = 255 - levels, 255 - typical
+    flat = np.mean(np.abs(levels - typical) <= _FLAT_LEVELS) >= _FLAT_SHARE
+    levels -= typical if flat else _paper(levels)
     full = _ink_level(levels)
     if full < _MIN_CONTRAST:
         return np.zeros(picture.shape, np.uint8)
     floor = _NOISE_SHARE * full
     return np.clip((levels - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
+
+
+def _border(levels: np.ndarray) -> np.ndarray:
+    """The outermost pixels, flat."""
+    return np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
 
 
 def _paper(levels: np.ndarray) -> np.ndarray:
@@ -163,11 +180,30 @@ def connected_pieces(mask: np.ndarray) -> np.ndarray:
     return cc3d.connected_components(mask.astype(np.uint8), connectivity=8)
 
 
-def without_specks(inked: np.ndarray) -> np.ndarray:
-    """Ink, uint8 (H, W), without the marks that are too small to be a part of it."""
+def without_debris(inked: np.ndarray) -> np.ndarray:
+    """Ink of one digit, uint8 (H, W), without what is no part of it: specks, and pieces of a frame or of a neighbour.
+
+    A piece that touches the picture's border is debris if nearly all of it lies in the margin, or if it is long and a fair
+    part of the ink does not touch the border.
+    """
     marks = connected_pieces(inked > 0)
     weights = np.bincount(marks.ravel(), weights=inked.ravel())
-    return np.where((weights >= _SPECK_SHARE * weights.sum())[marks], inked, 0).astype(np.uint8)
+    keep = weights >= _SPECK_SHARE * weights.sum()
+    at_border = np.unique(_border(marks))
+    at_border = at_border[at_border > 0]
+    if not at_border.size or min(inked.shape) < _FRAMED_SIDE:
+        return np.where(keep[marks], inked, 0).astype(np.uint8)
+    height, width = inked.shape
+    margin_y, margin_x = int(_MARGIN_SHARE * height), int(_MARGIN_SHARE * width)
+    inside = np.s_[margin_y : height - margin_y, margin_x : width - margin_x]
+    within = np.bincount(marks[inside].ravel(), weights=inked[inside].ravel(), minlength=len(weights))
+    keep[at_border] &= within[at_border] >= _WITHIN_SHARE * weights[at_border]
+    if weights.sum() - weights[at_border].sum() >= _INNER_SHARE * weights.sum():
+        boxes = cc3d.statistics(marks)["bounding_boxes"]
+        for number in at_border:
+            y, x = boxes[number][:2]
+            keep[number] &= y.stop - y.start < _FRAME_SHARE * height and x.stop - x.start < _FRAME_SHARE * width
+    return np.where(keep[marks], inked, 0).astype(np.uint8)
 
 
 # --- Ink → 28×28 --------------------------------------------------------------------------------------------------

@@ -58,6 +58,33 @@ def test_a_shadow_over_the_paper_is_not_ink(mnist: Dataset) -> None:
     assert load_model().predict(features.prepare((image * shadow).astype(np.uint8))[None]) == mnist.part("test").labels[0]  # type: ignore[index]
 
 
+def framed(image: np.ndarray, gap: int) -> np.ndarray:
+    """A digit in a cell of a form: dark on light, with the lines of the cell along the border."""
+    cell = np.full((120, 120), 235, np.uint8)
+    cell[gap : gap + 3] = cell[:, gap : gap + 3] = cell[-gap - 3 : cell.shape[0] - gap] = 60
+    cell[18:102, 18:102] -= (np.kron(image, np.ones((3, 3))) * 0.7).astype(np.uint8)
+    return cell
+
+
+@pytest.mark.parametrize("gap", [0, 2, 5])
+def test_the_frame_of_a_cell_is_no_part_of_the_digit(mnist: Dataset, gap: int) -> None:
+    images, labels = mnist.part("test").take(np.arange(200)).labelled()
+    pictures = np.stack([features.prepare(framed(image, gap)) for image in images])
+    assert (load_model().predict(pictures) == labels).mean() >= 0.97
+    assert not features.prepare(framed(np.zeros((28, 28), np.uint8), 0)).any()
+
+
+def test_fat_strokes_are_not_hollowed_out() -> None:
+    for height, width in ((32, 32), (320, 320)):
+        one = np.zeros((height, width), np.uint8)
+        one[:, width // 3 : 2 * width // 3] = 255
+        prepared = features.prepare(one)
+        assert load_model().predict(prepared[None])[0] == 1
+        rows = prepared[prepared.any(1)]
+        assert (rows.argmax(1) == rows.argmax(1)[0]).all()
+        assert (np.diff(np.flatnonzero(prepared[14])) == 1).all()
+
+
 @pytest.mark.parametrize("level", [0, 7, 128, 255])
 def test_blank_paper_has_no_ink(level: int) -> None:
     assert not features.prepare(np.full((50, 40), level, np.uint8)).any()
