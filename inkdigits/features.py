@@ -38,9 +38,9 @@ _SPECK_SHARE = 0.015
 #: Smaller pictures have no room for a frame: what touches their border is the digit.
 _FRAMED_SIDE = 32
 #: A piece at the border is debris if less than this share of it lies further within the picture than the margin, which
-#: is so much of a side …
+#: is so much of the shorter side …
 _WITHIN_SHARE, _MARGIN_SHARE = 0.15, 0.15
-#: … or if it is as long as this share of a side, and this share of all ink does not touch the border.
+#: … or if it is as long as this share of the longer side, and this share of all ink does not touch the border.
 _FRAME_SHARE, _INNER_SHARE = 0.4, 0.08
 #: Strokes of the 20-pixel digit, in pixels: MNIST's middle 98 %. Others are thickened or thinned towards it.
 _THINNEST, _THICKEST = 1.7, 4.5
@@ -181,29 +181,39 @@ def connected_pieces(mask: np.ndarray) -> np.ndarray:
 
 
 def without_debris(inked: np.ndarray) -> np.ndarray:
-    """Ink of one digit, uint8 (H, W), without what is no part of it: specks, and pieces of a frame or of a neighbour.
-
-    A piece that touches the picture's border is debris if nearly all of it lies in the margin, or if it is long and a fair
-    part of the ink does not touch the border.
-    """
-    marks = connected_pieces(inked > 0)
-    weights = np.bincount(marks.ravel(), weights=inked.ravel())
+    """Ink of one digit, uint8 (H, W), without what is no part of it: specks, and pieces of a frame or of a neighbour."""
+    pieces = connected_pieces(inked > 0)
+    weights = np.bincount(pieces.ravel(), weights=inked.ravel())
     keep = weights >= _SPECK_SHARE * weights.sum()
-    at_border = np.unique(_border(marks))
+    keep[frame_pieces(pieces, inked)] = False
+    return np.where(keep[pieces], inked, 0).astype(np.uint8)
+
+
+def frame_pieces(pieces: np.ndarray, inked: np.ndarray) -> np.ndarray:
+    """Numbers of the pieces at the picture's border that are no digits: of a frame, a ruling or a neighbour.
+
+    That is a piece which lies almost wholly in the margin, or one that is long while a fair part of the ink lies free of the
+    border.
+
+    Args:
+        pieces: unsigned (H, W), as ``connected_pieces`` numbers them.
+        inked: uint8 (H, W).
+    """
+    at_border = np.unique(_border(pieces))
     at_border = at_border[at_border > 0]
-    if not at_border.size or min(inked.shape) < _FRAMED_SIDE:
-        return np.where(keep[marks], inked, 0).astype(np.uint8)
     height, width = inked.shape
-    margin_y, margin_x = int(_MARGIN_SHARE * height), int(_MARGIN_SHARE * width)
-    inside = np.s_[margin_y : height - margin_y, margin_x : width - margin_x]
-    within = np.bincount(marks[inside].ravel(), weights=inked[inside].ravel(), minlength=len(weights))
-    keep[at_border] &= within[at_border] >= _WITHIN_SHARE * weights[at_border]
+    if not at_border.size or min(height, width) < _FRAMED_SIDE:
+        return at_border[:0]
+    margin = int(_MARGIN_SHARE * min(height, width))
+    inside = np.s_[margin : height - margin, margin : width - margin]
+    weights = np.bincount(pieces.ravel(), weights=inked.ravel())
+    within = np.bincount(pieces[inside].ravel(), weights=inked[inside].ravel(), minlength=len(weights))
+    frame = within[at_border] < _WITHIN_SHARE * weights[at_border]
     if weights.sum() - weights[at_border].sum() >= _INNER_SHARE * weights.sum():
-        boxes = cc3d.statistics(marks)["bounding_boxes"]
-        for number in at_border:
-            y, x = boxes[number][:2]
-            keep[number] &= y.stop - y.start < _FRAME_SHARE * height and x.stop - x.start < _FRAME_SHARE * width
-    return np.where(keep[marks], inked, 0).astype(np.uint8)
+        boxes = cc3d.statistics(pieces)["bounding_boxes"]
+        lengths = [max(axis.stop - axis.start for axis in boxes[number][:2]) for number in at_border]
+        frame |= np.array(lengths) >= _FRAME_SHARE * max(height, width)
+    return at_border[frame]
 
 
 # --- Ink → 28×28 --------------------------------------------------------------------------------------------------

@@ -89,7 +89,12 @@ def locate(inked: np.ndarray) -> Layout:
     boxes = list(enumerate(cc3d.statistics(pieces)["bounding_boxes"]))[1:]  # the first is the paper's, if there is any
     marks = [Mark((x.start, y.start, x.stop, y.stop), (i,)) for i, (y, x, *_) in boxes]
     least = max(4.0, _MIN_HEIGHT_SHARE * inked.shape[0])
-    candidates = [mark for mark in marks if max(mark.height, mark.width) >= least and mark.width <= _LONGEST * mark.height]
+    frame = set(features.frame_pieces(pieces, inked).tolist())
+    candidates = [
+        mark
+        for mark in marks
+        if max(mark.height, mark.width) >= least and mark.width <= _LONGEST * mark.height and frame.isdisjoint(mark.pieces)
+    ]
     if not candidates:
         return Layout([], [mark.box for mark in marks], pieces)
     usual = float(np.median([m.height for m in candidates if m.height >= 0.5 * max(c.height for c in candidates)]))
