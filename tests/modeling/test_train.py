@@ -182,6 +182,13 @@ def test_too_few_images(project: Project, mnist: Dataset, tmp_path: Path) -> Non
         train(TrainSettings("fast", data=f"idx:{folder}"), project)
 
 
+def test_curves_for_tensorboard(small: Path, project: Project) -> None:
+    pytest.importorskip("tensorboard")
+    folder = train(TrainSettings("fast", data=f"idx:{small}", epochs=1, run="tb"), project, tensorboard=True).folder
+    (events,) = (folder / "tensorboard").glob("events.*")
+    assert b"validation_accuracy" in events.read_bytes()
+
+
 def test_tensorboard_is_an_extra(small: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingExtraError, match=r"inkdigits\[tensorboard\]"):
