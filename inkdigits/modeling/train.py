@@ -335,7 +335,8 @@ class _Loop:
             return
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)  # admits tensors and plain values only
-            differing = [name for name, own in self.identity.items() if dict(state["identity"]).get(name) != own]
+            identity = dict(state["identity"] if isinstance(state, dict) else {})
+            differing = [name for name, own in self.identity.items() if identity.get(name) != own]
             if not differing:
                 self.network.load_state_dict(state["network"])
                 self.optimizer.load_state_dict(state["optimizer"])
