@@ -52,9 +52,11 @@ def find_copies(training: np.ndarray, evaluated: np.ndarray) -> np.ndarray:
     if not len(training) or not len(evaluated):
         return np.zeros(len(evaluated), bool)
     known, asked = signatures(training), signatures(evaluated)
-    blocks = [asked[i : i + _BLOCK] @ known.T for i in range(0, len(asked), _BLOCK)]
-    similarity = np.concatenate([block.max(1) for block in blocks])
-    nearest = np.concatenate([block.argmax(1) for block in blocks])
+    similarity, nearest = np.empty(len(asked), np.float32), np.empty(len(asked), np.int64)
+    for i in range(0, len(asked), _BLOCK):  # all pairs at once would take gigabytes
+        block = asked[i : i + _BLOCK] @ known.T
+        nearest[i : i + _BLOCK] = block.argmax(1)
+        similarity[i : i + _BLOCK] = block.max(1)
     copies = similarity >= COPY_SIMILARITY
     candidates = np.flatnonzero(~copies & (similarity >= _NEAR))
     if candidates.size:
