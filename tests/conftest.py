@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from inkdigits import dataset, formats
 from inkdigits.cli import main
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset, Part
-from inkdigits.modeling.train import TrainResult, TrainSettings, train
+
+if TYPE_CHECKING:
+    from inkdigits.modeling.train import TrainResult
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +59,8 @@ def small(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, TrainResult]:
     """A project with a finished run, ``small``, trained on the small set."""
+    from inkdigits.modeling.train import TrainSettings, train  # PyTorch: only the tests that train need it
+
     project = Project(tmp_path_factory.mktemp("project"))
     return project, train(TrainSettings("fast", data=f"idx:{small}", run="small"), project)
 
