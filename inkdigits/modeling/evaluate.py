@@ -200,8 +200,9 @@ def evaluate(settings: EvaluateSettings, project: Project | None = None) -> Eval
 
     Raises:
         DataError: the data cannot be had, have no labels, or differ in number from the answers.
-        LeakageError: ``strict``, and training images are among those evaluated.
+        LeakageError: ``strict``, and training images are among those evaluated or that cannot be checked.
         ModelError: there is no such model.
+        UsageError: the settings contradict one another or lie outside their range.
     """
     project = project or Project.current()
     if not 0 < settings.precision <= 1:
