@@ -31,6 +31,8 @@ _BLUE, _ORANGE, _GREY = "#2b6cb0", "#c05621", "#718096"
 #: t-SNE takes a minute on 10,000 points and a few seconds on this many.
 _EMBEDDED = 2_500
 _OCCLUDER_PX = 6
+#: Width of a title's letter.
+_TITLE_INCHES = 0.1
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def draw_all(run: Run, folder: Path) -> list[tuple[Path, str]]:
 
 
 def _figure(width: float, height: float, title: str) -> Figure:
+    width = max(width, _TITLE_INCHES * len(title))  # no title is cut off, however few the columns
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.suptitle(title, fontsize=12)
     return figure
@@ -201,10 +204,9 @@ def confusion(run: Run) -> Figure:
     ax.imshow(errors, cmap="Oranges", vmin=0, vmax=max(1, errors.max()))
     for row, column in np.ndindex(counts.shape):
         if counts[row, column]:
-            hit = row == column
-            ax.text(
-                column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, color=_GREY if hit else "black"
-            )
+            dark = errors[row, column] > 0.6 * errors.max()
+            colour = _GREY if row == column else "white" if dark else "black"
+            ax.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, color=colour)
     ax.set(xlabel="answer", ylabel="truth", xticks=range(len(counts)), yticks=range(len(counts)))
     ax.set_xticklabels(run.task.classes)
     ax.set_yticklabels(run.task.classes)
@@ -399,7 +401,10 @@ _BINARY_ONLY = {"precision_recall_roc"}
 #: Name → how it is drawn, and the caption in the report.
 FIGURES: dict[str, tuple[Callable[[Run], Figure], str]] = {
     "samples": (samples, "What there is to learn from."),
-    "class_balance": (class_balance, "No class is rare enough to be ignored, or common enough to be a safe guess."),
+    "class_balance": (
+        class_balance,
+        "Where one class is much more common than the others, always guessing it is often right: mind that with accuracies.",
+    ),
     "mean_digits": (
         mean_digits,
         "The mean image of each class: where writers agree it is dark, where they differ it is blurred.",
