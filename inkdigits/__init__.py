@@ -6,6 +6,7 @@
 
     reading = inkdigits.read("cheque.jpg")  # .text, .best_text, .lines, .digits
     readings = inkdigits.read_many(["a.png", "b.png"], mode="digit")
+    fields = inkdigits.read_fields("form.jpg", "template.json")  # {"amount": …}
     model = inkdigits.load_model()  # .predict(images), .predict_proba(images)
 """
 
@@ -28,7 +29,8 @@ from inkdigits.errors import (
 
 if TYPE_CHECKING:
     from inkdigits.modeling.predict import Classifier, load_model
-    from inkdigits.reading.reader import read, read_many
+    from inkdigits.reading.fields import Field, FieldReading, Template, read_fields
+    from inkdigits.reading.reader import read, read_many, read_pages
     from inkdigits.reading.results import Digit, Line, Reading
 
 __version__ = "0.1.0"
@@ -38,6 +40,8 @@ __all__ = [
     "Classifier",
     "DataError",
     "Digit",
+    "Field",
+    "FieldReading",
     "ImageError",
     "InkdigitsError",
     "LeakageError",
@@ -46,10 +50,13 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "Reading",
+    "Template",
     "UsageError",
     "load_model",
     "read",
+    "read_fields",
     "read_many",
+    "read_pages",
 ]
 
 #: Names that are imported when first used, so that ``import inkdigits`` and ``inkdigits --help`` are quick.
@@ -58,6 +65,11 @@ _LAZY = {
     "load_model": "modeling.predict",
     "read": "reading.reader",
     "read_many": "reading.reader",
+    "read_pages": "reading.reader",
+    "read_fields": "reading.fields",
+    "Field": "reading.fields",
+    "FieldReading": "reading.fields",
+    "Template": "reading.fields",
     "Digit": "reading.results",
     "Line": "reading.results",
     "Reading": "reading.results",

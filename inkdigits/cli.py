@@ -62,6 +62,10 @@ def cli(verbose: bool) -> None:
     \b
     Reading:
       inkdigits read photo.jpg
+      inkdigits read photo.jpg --explain why.png
+    \b
+    Making pictures to learn from:
+      inkdigits synthesize line -o made-lines
     """
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", force=True)
     if not verbose:
@@ -164,6 +168,50 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 
 
 @cli.command()
+@click.option("--digits", default=300_000, show_default=True, help="Pictures of one digit to make.")
+@click.option("--lines", default=160_000, show_default=True, help="Pictures of lines to make.")
+@click.option("--digit-epochs", default=8, show_default=True, help="How often each picture of a digit is seen.")
+@click.option("--line-epochs", default=8, show_default=True, help="How often each line is seen.")
+@click.option("--data", default="mnist", show_default=True, help="The source of the strokes, as for 'inkdigits data'.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same pictures.")
+@click.option("--run", default="reader", show_default=True, help="Name of the folder below models/.")
+def train_reader(**settings: Any) -> None:
+    """Train the networks of 'inkdigits read' on made pictures into models/<run>/. It takes an hour on two cores.
+
+    Example: inkdigits train-reader --digits 20000 --lines 10000 --run trial
+    """
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    with _Extra("train"):
+        from inkdigits.modeling.train_reader import ReaderSettings
+        from inkdigits.modeling.train_reader import train_reader as step
+    with logging_redirect_tqdm():
+        click.echo(step(ReaderSettings(**settings)))
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(["digit", "line", "page"]))
+@click.option("-n", "--count", default=100, show_default=True, help="How many pictures.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="A new folder.")
+@click.option("--seed", default=0, show_default=True, help="The same seed makes the same pictures.")
+@click.option("--text", help="Digits to write, in place of random ones; of a page, lines separated by |.")
+@click.option("--height", default=64, show_default=True, help="Of a line's picture, in pixels.")
+@click.option("--data", default="mnist", show_default=True, help="The source of the strokes, as for 'inkdigits data'.")
+def synthesize(output: Path, **settings: Any) -> None:
+    """Make pictures of handwriting with the truth about them: labels.csv and boxes.csv.
+
+    \b
+    Example: inkdigits synthesize line -n 1000 --seed 1 -o made-lines
+    Example: inkdigits synthesize page --text '2026|11 21' -n 3 -o made-pages
+    """
+    with _Extra("train"):
+        from inkdigits.synthesis.synthesize import SynthesizeSettings
+        from inkdigits.synthesis.synthesize import synthesize as step
+
+    click.echo(step(SynthesizeSettings(**settings), output))
+
+
+@cli.command()
 @_model
 @click.option("--data", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 @click.option("--part", help="train, validation or test.  [default: test, or what has labels]")
@@ -244,32 +292,113 @@ def report(model: str, data: str | None) -> None:
 
 
 @cli.command()
-@click.argument("pictures", nargs=-1, required=True)
+@click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
 @click.option("--mode", default="auto", show_default=True, help="digit, line, page, or auto.")
+@click.option("--min-confidence", type=float, metavar="P", help="Give digits that are less sure as '?'.  [default: 0.98]")
+@click.option("--max-error", type=float, metavar="E", help="The same, told as the largest chance of error: 0.01.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture in place of the text.")
-def read(pictures: tuple[str, ...], mode: str, as_json: bool) -> int:
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a .txt, .json, .csv, .tsv or .hocr file.")
+@click.option("--draw", type=click.Path(path_type=Path), help="Draw boxes and labels: a .png file, or a folder for many.")
+@click.option("--explain", type=click.Path(path_type=Path), help="Show the steps for one picture in this .png file.")
+@click.option("--fields", "template", type=click.Path(path_type=Path), help="Read the fields of this JSON template.")
+def read(
+    pictures: tuple[str, ...],
+    mode: str,
+    min_confidence: float | None,
+    max_error: float | None,
+    as_json: bool,
+    output: Path | None,
+    draw: Path | None,
+    explain: Path | None,
+    template: Path | None,
+) -> int:
     """Read the digits in pictures; '?' stands where the reader is unsure.
 
+    A PICTURE is a file, a folder, a pattern such as 'scans/*.jpg', or - for the standard input.
+
+    \b
     Example: inkdigits read examples/*.png
+    Example: inkdigits read scans/ --mode line -o amounts.csv
+    Example: inkdigits read photo.jpg --explain why.png
     """
+    from inkdigits.reading import batch
+
+    names = batch.expanded(pictures)
+    sure = {"min_confidence": min_confidence, "max_error": max_error}
+    if template:
+        if output or draw or explain:
+            raise UsageError("--fields prints its answers: leave out -o, --draw and --explain")
+        return _read_fields(names, template, as_json, sure)
+    if explain and len(names) > 1:
+        raise UsageError(f"--explain shows the steps for one picture, not for {len(names)}: name one")
+    return _read_digits(names, mode, as_json, output, draw, explain, sure)
+
+
+def _read_digits(
+    names: list[str],
+    mode: str,
+    as_json: bool,
+    output: Path | None,
+    draw: Path | None,
+    explain: Path | None,
+    sure: dict[str, float | None],
+) -> int:
     import json
 
     from inkdigits.errors import ImageError
+    from inkdigits.files import atomic
+    from inkdigits.reading import batch, overlay, writers
     from inkdigits.reading.reader import read as step
 
-    failed = 0
-    for picture in pictures:
+    if output:
+        writers.check_ending(output)
+    failed, readings, drawn = 0, [], set[Path]()
+    for name, source in batch.sources(names):
         try:
-            reading = step(picture, mode)
+            reading = step(source, mode, **sure)
         except ImageError as error:
-            click.echo(f"inkdigits: {error}", err=True)
+            click.echo(f"inkdigits: {name}: {error}" if name not in str(error) else f"inkdigits: {error}", err=True)
+            failed = 1
+            continue
+        if draw:
+            single = len(names) == 1 and draw.suffix
+            writers.save([(name, reading)], draw if single else batch.beside(draw, name, drawn))
+        if explain:
+            with atomic(explain) as file:
+                overlay.explain(reading).save(file, "PNG")
+        if output:
+            readings.append((name, reading))
+        elif as_json:
+            click.echo(json.dumps({"source": name, **reading.to_dict()}))
+        else:
+            prefix = f"{name}\t" if len(names) > 1 else ""
+            click.echo(prefix + reading.text.replace("\n", f"\n{prefix}"))
+    if output:
+        writers.save(readings, output)
+        click.echo(f"{output}  {len(readings):,d} of {len(names):,d} pictures")
+    return failed
+
+
+def _read_fields(names: list[str], template: Path, as_json: bool, sure: dict[str, float | None]) -> int:
+    import json
+
+    from inkdigits.errors import ImageError
+    from inkdigits.reading import batch
+    from inkdigits.reading.fields import Template, read_fields
+
+    form, failed = Template.load(template), 0
+    for name, source in batch.sources(names):
+        try:
+            found = read_fields(source, form, **sure)
+        except ImageError as error:
+            click.echo(f"inkdigits: {name}: {error}", err=True)
             failed = 1
             continue
         if as_json:
-            click.echo(json.dumps({"source": picture, **reading.to_dict()}))
+            click.echo(json.dumps({"source": name, "fields": {key: value.to_dict() for key, value in found.items()}}))
             continue
-        name = f"{picture}\t" if len(pictures) > 1 else ""
-        click.echo(name + reading.text.replace("\n", f"\n{name}"))
+        for key, value in found.items():
+            click.echo("\t".join([*([name] if len(names) > 1 else []), key, "?" if value.text is None else value.text]))
     return failed
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from inkdigits.errors import ImageError
 
 #: Counts the changes of what this module makes, so that arrays of an earlier version are made again.
-VERSION = 1
+VERSION = 2
 SIDE = 28
 BOX = 20
 CENTRE = 14
@@ -29,8 +29,11 @@ _PAPER_WINDOW = 0.35
 #: Paper is even, as on a screen or in a bilevel scan, where this share of the picture is within so many levels of it;
 #: the estimate, which would hollow out fat strokes, is then left out.
 _FLAT_SHARE, _FLAT_LEVELS = 0.3, 3
-#: Ink that differs from its paper by fewer grey levels than this is taken for paper.
-_MIN_CONTRAST = 16
+#: Ink that differs from its paper by fewer grey levels than this is taken for paper; on clean paper, where the levels of
+#: neighbours differ little, a smaller difference will do: so many times their usual one, and the least.
+_MIN_CONTRAST, _NOISE_TIMES, _LEAST_CONTRAST = 16, 8, 6
+#: Share of each side that is left out where a frame may stand there.
+_INSET_SHARE = 0.13
 #: Levels below this share of the ink's own are taken for noise or for the veil around a stroke.
 _NOISE_SHARE = 0.25
 #: Marks with less than this share of all ink are specks.
@@ -40,7 +43,7 @@ _FRAMED_SIDE = 32
 #: A piece at the border is debris if less than this share of it lies further within the picture than the margin, which
 #: is so much of the shorter side …
 _WITHIN_SHARE, _MARGIN_SHARE = 0.15, 0.15
-#: … or if it is as long as this share of the longer side, and this share of all ink does not touch the border.
+#: … or if it touches the border so far apart, as a share of the longer side, and this share of all ink does not touch it.
 _FRAME_SHARE, _INNER_SHARE = 0.4, 0.08
 #: Strokes of the 20-pixel digit, in pixels: MNIST's middle 98 %. Others are thickened or thinned towards it.
 _THINNEST, _THICKEST = 1.7, 4.5
@@ -67,6 +70,28 @@ def prepare(picture: np.ndarray) -> np.ndarray:
 def renewed(picture: np.ndarray) -> np.ndarray:
     """``prepare`` without the short cut: the picture, uint8 (H, W), goes through every step even if it has the form."""
     return normalise(without_debris(ink(picture)))
+
+
+def alternatives(picture: np.ndarray) -> list[np.ndarray]:
+    """The model inputs that one picture of one digit may come to; the first is ``prepare``'s.
+
+    Whether a piece at the picture's border is a part of the digit or of a frame cannot be told from the ink alone. So where
+    there is such a piece, the picture is prepared with it too, and once more without its outer part; the classifier says
+    which of them looks like a digit.
+
+    Args:
+        picture: uint8 (H, W), as for ``prepare``.
+    """
+    picture = _checked(picture)
+    if is_prepared(picture[None])[0]:
+        return [picture.copy()]
+    inked = ink(picture)
+    if min(picture.shape) < _FRAMED_SIDE or not _border(inked).any():
+        return [normalise(without_debris(inked))]
+    inset_y, inset_x = (int(_INSET_SHARE * side) for side in picture.shape)
+    inner = picture[inset_y : picture.shape[0] - inset_y, inset_x : picture.shape[1] - inset_x]
+    found = [without_debris(inked), _without_specks(inked), without_debris(ink(inner))]
+    return [normalise(found[0])] + [normalise(other) for other in found[1:] if other.any()]
 
 
 def prepare_batch(pictures: np.ndarray) -> np.ndarray:
@@ -116,6 +141,53 @@ def is_prepared(pictures: np.ndarray) -> np.ndarray:
     return fits & (longest >= BOX - 1) & (longest <= BOX)
 
 
+# --- A line of digits → strip --------------------------------------------------------------------------------------
+
+#: Height of the strips that the line reader sees, and what their widths are multiples of.
+STRIP_HEIGHT, STRIP_STEP = 40, 32
+#: Longest strip; a wider picture is squeezed.
+STRIP_LONGEST = 4096
+
+
+def strip(picture: np.ndarray) -> np.ndarray:
+    """A picture of a line as the line reader's input: uint8 (40, W), W a multiple of 32, 0 = paper, ink up to 255.
+
+    The picture is scaled to the strip's height, its ink made light and its contrast stretched; the last columns are
+    repeated up to the next multiple of 32. Nothing is cut away: the network has learnt to look past paper and print.
+
+    Args:
+        picture: uint8 (H, W), dark ink on light paper or the other way round.
+    """
+    height, width = _checked(picture).shape
+    size = _strip_width(width, height), STRIP_HEIGHT
+    method = Image.Resampling.BICUBIC if height < STRIP_HEIGHT else Image.Resampling.BOX
+    levels = np.asarray(Image.fromarray(picture).resize(size, method), np.float32)
+    typical = float(np.median(levels))
+    depth = typical - levels
+    # The outer parts don't vote on what is ink: a brighter or darker neighbour of the line often shows there.
+    inner = depth[STRIP_HEIGHT // 8 : -STRIP_HEIGHT // 8, size[0] // 12 : size[0] - size[0] // 12]
+    if inner.sum() < 0:
+        depth = -depth
+    full = max(float(np.percentile(depth, 98)), _MIN_CONTRAST)
+    stretched = np.clip(64 + depth * (160 / full), 0, 255).astype(np.uint8)
+    return np.pad(stretched, ((0, 0), (0, -size[0] % STRIP_STEP)), mode="edge")
+
+
+def _strip_width(width: int, height: int) -> int:
+    return int(np.clip(round(width * STRIP_HEIGHT / height), 8, STRIP_LONGEST))
+
+
+def strip_scale(shape: tuple[int, ...]) -> float:
+    """Horizontal strip pixels for each pixel of a picture of this shape (H, W)."""
+    return _strip_width(shape[1], shape[0]) / shape[1]
+
+
+def reduced(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture, uint8 (H, W), made smaller by averaging until no side is longer than ``side`` pixels."""
+    factor = -(-max(picture.shape) // side)
+    return picture if factor <= 1 else np.asarray(Image.fromarray(picture).reduce(factor))
+
+
 # --- Picture → ink ------------------------------------------------------------------------------------------------
 
 
@@ -132,10 +204,16 @@ def ink(picture: np.ndarray) -> np.ndarray:
     flat = np.mean(np.abs(levels - typical) <= _FLAT_LEVELS) >= _FLAT_SHARE
     levels -= typical if flat else _paper(levels)
     full = _ink_level(levels)
-    if full < _MIN_CONTRAST:
+    if full < _least_contrast(picture):
         return np.zeros(picture.shape, np.uint8)
     floor = _NOISE_SHARE * full
     return np.clip((levels - floor) * (255 / (full - floor)), 0, 255).astype(np.uint8)
+
+
+def _least_contrast(picture: np.ndarray) -> float:
+    """How far ink must stand out from this paper, in grey levels."""
+    steps = np.abs(np.diff(picture.astype(np.int16), axis=1)) if picture.shape[1] > 1 else np.zeros(1)
+    return float(np.clip(_NOISE_TIMES * np.median(steps), _LEAST_CONTRAST, _MIN_CONTRAST))
 
 
 def _border(levels: np.ndarray) -> np.ndarray:
@@ -183,10 +261,21 @@ def connected_pieces(mask: np.ndarray) -> np.ndarray:
 def without_debris(inked: np.ndarray) -> np.ndarray:
     """Ink of one digit, uint8 (H, W), without what is no part of it: specks, and pieces of a frame or of a neighbour."""
     pieces = connected_pieces(inked > 0)
-    weights = np.bincount(pieces.ravel(), weights=inked.ravel())
-    keep = weights >= _SPECK_SHARE * weights.sum()
+    keep = _no_specks(pieces, inked)
     keep[frame_pieces(pieces, inked)] = False
     return np.where(keep[pieces], inked, 0).astype(np.uint8)
+
+
+def _without_specks(inked: np.ndarray) -> np.ndarray:
+    pieces = connected_pieces(inked > 0)
+    return np.where(_no_specks(pieces, inked)[pieces], inked, 0).astype(np.uint8)
+
+
+def _no_specks(pieces: np.ndarray, inked: np.ndarray) -> np.ndarray:
+    """Which pieces, by number, are more than specks; bool (pieces,)."""
+    weights = np.bincount(pieces.ravel(), weights=inked.ravel())
+    keep: np.ndarray = weights >= _SPECK_SHARE * weights.sum()
+    return keep
 
 
 def frame_pieces(pieces: np.ndarray, inked: np.ndarray) -> np.ndarray:
@@ -210,10 +299,21 @@ def frame_pieces(pieces: np.ndarray, inked: np.ndarray) -> np.ndarray:
     within = np.bincount(pieces[inside].ravel(), weights=inked[inside].ravel(), minlength=len(weights))
     frame = within[at_border] < _WITHIN_SHARE * weights[at_border]
     if weights.sum() - weights[at_border].sum() >= _INNER_SHARE * weights.sum():
-        boxes = cc3d.statistics(pieces)["bounding_boxes"]
-        lengths = [max(axis.stop - axis.start for axis in boxes[number][:2]) for number in at_border]
-        frame |= np.array(lengths) >= _FRAME_SHARE * max(height, width)
+        frame |= np.array([_reach_along_border(pieces == number) for number in at_border]) >= _FRAME_SHARE
     return at_border[frame]
+
+
+def _reach_along_border(piece: np.ndarray) -> float:
+    """How far apart the places lie where a piece, bool (H, W), touches the border: at most 1, as a share of the longer side.
+
+    A ruling runs along a side or through the picture; a digit that is cut close touches at a tip.
+    """
+    height, width = piece.shape
+    rows = np.flatnonzero(piece[:, 0] | piece[:, -1])
+    columns = np.flatnonzero(piece[0] | piece[-1])
+    ys = [*rows, *([0] if piece[0].any() else []), *([height - 1] if piece[-1].any() else [])]
+    xs = [*columns, *([0] if piece[:, 0].any() else []), *([width - 1] if piece[:, -1].any() else [])]
+    return float(max(max(ys) - min(ys), max(xs) - min(xs)) + 1) / max(height, width)
 
 
 # --- Ink → 28×28 --------------------------------------------------------------------------------------------------

@@ -5,15 +5,43 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
 
+from inkdigits.features import STRIP_HEIGHT, STRIP_LONGEST, STRIP_STEP
 from inkdigits.files import atomic
-from inkdigits.modeling.networks import DigitNet
+from inkdigits.modeling.networks import DigitNet, LineNet
 from inkdigits.modeling.predict import TASK_KEY
 from inkdigits.modeling.tasks import Task
+
+
+def export_onnx(network: DigitNet, task: Task, path: Path, half: bool = False) -> None:
+    """Write a classifier as ONNX: ``images`` float32 [N, 1, 28, 28] of 0 to 255 → ``probabilities`` float32 [N, C].
+
+    The same weights give the same bytes.
+
+    Args:
+        half: Keep the weights in 16 bits, which halves the file; the arithmetic stays in 32.
+    """
+    model = _Probabilities(network)
+    proto = _exported(model, torch.zeros(2, 1, 28, 28), ["images"], ["probabilities"], {0: torch.export.Dim("N")})
+    onnx.helper.set_model_props(proto, {TASK_KEY: task.name})
+    _write(proto, path, half)
+
+
+def export_line_reader(network: LineNet, path: Path) -> None:
+    """Write a line reader as ONNX with 16-bit weights.
+
+    ``strips`` float32 [N, 1, 40, W] of 0 to 255 → ``probabilities`` float32 [N, W/2, 11] and ``edges`` [N, W/2, 4].
+    """
+    example = torch.zeros(2, 1, STRIP_HEIGHT, 4 * STRIP_STEP)
+    dims = {0: torch.export.Dim("N"), 3: STRIP_STEP * torch.export.Dim("steps", max=STRIP_LONGEST // STRIP_STEP)}
+    proto = _exported(_LineProbabilities(network), example, ["strips"], ["probabilities", "edges"], dims)
+    _write(proto, path, half=True)
 
 
 class _Probabilities(nn.Module):
@@ -25,32 +53,52 @@ class _Probabilities(nn.Module):
         return torch.softmax(self.network(images), 1)
 
 
-def export_onnx(network: DigitNet, task: Task, path: Path) -> None:
-    """Write a network as ONNX: ``images`` float32 [N, 1, 28, 28] of 0 to 255 → ``probabilities`` float32 [N, C].
+class _LineProbabilities(nn.Module):
+    def __init__(self, network: LineNet) -> None:
+        super().__init__()
+        self.network = network
 
-    The same weights give the same bytes.
-    """
-    model = _Probabilities(network.to("cpu").to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]  # PyTorch's stubs lack it
-    example = torch.zeros(2, 1, 28, 28)
+    def forward(self, strips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, edges = self.network(strips)
+        return torch.softmax(logits, 2), edges
+
+
+def _exported(
+    model: nn.Module, example: torch.Tensor, inputs: list[str], outputs: list[str], dims: dict[int, Any]
+) -> onnx.ModelProto:
+    model = model.to("cpu").to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]  # PyTorch's stubs lack it
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports on operators of packages that we don't use
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's own deprecations, inside its exporter
         program = torch.onnx.export(
-            model,
-            (example,),
-            input_names=["images"],
-            output_names=["probabilities"],
-            dynamic_shapes={"images": {0: torch.export.Dim("N")}},
-            dynamo=True,
-            verbose=False,
+            model, (example,), input_names=inputs, output_names=outputs, dynamic_shapes=(dims,), dynamo=True, verbose=False
         )
     assert program is not None
-    proto = program.model_proto
+    proto: onnx.ModelProto = program.model_proto
     _strip(proto)
-    onnx.helper.set_model_props(proto, {TASK_KEY: task.name})
+    return proto
+
+
+def _write(proto: onnx.ModelProto, path: Path, half: bool) -> None:
+    if half:
+        _halve(proto)
     onnx.checker.check_model(proto, full_check=True)
     with atomic(path) as file:
         file.write(proto.SerializeToString(deterministic=True))
+
+
+def _halve(proto: onnx.ModelProto) -> None:
+    """Keep large weights in 16 bits; ONNX Runtime widens them once, when it loads the model."""
+    casts = []
+    for tensor in proto.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < 256:
+            continue
+        name, values = tensor.name, onnx.numpy_helper.to_array(tensor)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_16"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}_16"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
 
 
 def _strip(proto: onnx.ModelProto) -> None:

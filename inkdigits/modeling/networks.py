@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -78,6 +79,44 @@ class DigitNet(nn.Module):
             maps = block(maps)
             outputs.append(maps)
         return outputs
+
+
+class LineNet(nn.Module):
+    """Reads a strip of paper from left to right: what digit stands at each place, and how far it reaches.
+
+    Maps strips, float32 [N, 1, 40, W] with 0 = paper and 255 = ink, to logits [N, W/2, 11] (the ten digits and "none")
+    for connectionist temporal classification, and to edges [N, W/2, 4] of the digit at each place: left and right as
+    distances from the place, top and bottom from the strip's upper edge, all in strip heights.
+    Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
+    """
+
+    def __init__(self, widths: Sequence[int] = (24, 64, 96, 128, 160)) -> None:
+        super().__init__()
+        first, second, third, fourth, last = widths
+
+        def block(inputs: int, outputs: int, kernel: tuple[int, int], **settings: Any) -> nn.Sequential:
+            convolution = nn.Conv2d(inputs, outputs, kernel, bias=False, **settings)
+            return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+        self.strip = nn.Sequential(
+            block(1, first, (5, 5), stride=2, padding=2),
+            block(first, second, (3, 3), stride=(2, 1), padding=1),
+            block(second, third, (3, 3), padding=1),
+            block(third, fourth, (3, 3), stride=(2, 1), padding=1),
+            block(fourth, fourth, (3, 3), padding=1),
+            block(fourth, last, (5, 1)),
+        )
+        # Wide kernels along the line: a place sees its own digit and a part of each neighbour.
+        self.context = nn.ModuleList([block(last, last, (1, 3), padding=(0, d), dilation=(1, d)) for d in (1, 2, 4)])
+        self.head = nn.Conv2d(last, 11 + 4, 1)
+
+    def forward(self, strips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits [N, W/2, 11] and edges [N, W/2, 4] of strips [N, 1, 40, W] in 0 to 255; W is a multiple of 32."""
+        maps = self.strip(strips / 128 - 0.5)
+        for layer in self.context:
+            maps = maps + layer(maps)
+        places = self.head(maps).squeeze(2).transpose(1, 2)
+        return places[..., :11], places[..., 11:]
 
 
 def parameter_count(network: nn.Module) -> int:

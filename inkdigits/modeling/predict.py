@@ -21,7 +21,10 @@ from inkdigits.modeling.tasks import Task, task
 #: Key of the task's name in the ONNX file's own metadata.
 TASK_KEY = "inkdigits.task"
 _BATCH = 512
-_SHIPPED = Path(__file__).resolve().parents[1] / "weights" / "default" / "model.onnx"
+_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+_SHIPPED = _WEIGHTS / "default" / "model.onnx"
+#: The classifier and the line reader that ``inkdigits.read`` uses.
+READER_DIGIT, READER_LINE = _WEIGHTS / "reader" / "digit.onnx", _WEIGHTS / "reader" / "line.onnx"
 
 
 class Classifier:
@@ -42,7 +45,7 @@ class Classifier:
         if not path.is_file():
             raise ModelError(f"{path} does not exist: train it first, or check its name")
         try:
-            session = onnxruntime.InferenceSession(str(path), _options(), providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's errors share no base class
             reason = str(error).splitlines()[0][:120]
             raise ModelError(f"{path} is no ONNX model or is damaged ({reason}): train it again") from None
@@ -87,7 +90,8 @@ class Classifier:
         return content if content.get("model_sha256") == sha256_file(self.path) else {}
 
 
-def _options() -> onnxruntime.SessionOptions:
+def session_options() -> onnxruntime.SessionOptions:
+    """How ONNX Runtime is to run our networks."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
     return options

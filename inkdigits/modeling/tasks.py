@@ -11,6 +11,9 @@ from inkdigits.dataset import Part
 from inkdigits.errors import UsageError
 from inkdigits.formats import DIGITS
 
+#: The reader's own task: which digit, or none. MNIST has no examples of "none"; ``inkdigits.synthesis`` makes them.
+READER = "digits-or-none"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -50,6 +53,8 @@ def task(name: str) -> Task:
     """
     if name == "digits":
         return Task(name, DIGITS, tuple(range(10)))
+    if name == READER:
+        return Task(name, (*DIGITS, "none"), tuple(range(10)))
     if match := re.fullmatch(r"is:([0-9])", name):
         wanted = int(match[1])
         return Task(name, (f"not {wanted}", str(wanted)), tuple(int(d == wanted) for d in range(10)))

@@ -395,6 +395,13 @@ def _meta(settings: TrainSettings, loop: _Loop, network: DigitNet, data: dataset
         "test": None,  # filled in by evaluate
         "training_seconds": round(sum(line["seconds"] for line in loop.history), 2),
         "device": str(loop.device),
+        **provenance(),
+    }
+
+
+def provenance() -> dict[str, Any]:
+    """What a model came from besides data and settings: threads, versions and commit."""
+    return {
         "threads": torch.get_num_threads(),
         "versions": {
             "inkdigits": __version__,

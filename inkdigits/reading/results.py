@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inkdigits.reading.locate import Box
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from inkdigits.reading.images import Picture
 
 #: What stands in the text for a digit that the reader is unsure of.
 UNSURE = "?"
@@ -20,13 +26,15 @@ class Digit:
 
     Attributes:
         label: 0 to 9, or None where the reader is unsure.
-        probabilities: float32 (10,).
+        probabilities: float32 (10,). Their sum falls short of 1 by the probability that it is no digit.
         box: left, top, right, bottom in pixels of the source.
+        image: The model input uint8 (28, 28) that was classified; None where the digit was read within its line.
     """
 
     label: int | None
     probabilities: np.ndarray
     box: Box
+    image: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (10,):
@@ -45,9 +53,15 @@ class Digit:
 
 @dataclass(frozen=True)
 class Line:
-    """Digits that stand beside one another, from left to right."""
+    """Digits that stand beside one another, from left to right.
+
+    Attributes:
+        digits: From left to right.
+        page: Number of the page, from 0, in a file of several.
+    """
 
     digits: tuple[Digit, ...]
+    page: int = 0
 
     @property
     def text(self) -> str:
@@ -71,12 +85,16 @@ class Reading:
     """All that was found in one picture.
 
     Attributes:
-        lines: From top to bottom.
-        ignored: Boxes of the marks that are no digits.
+        lines: From top to bottom, page by page.
+        ignored: Boxes of the marks that are no digits, on the first page.
+        size: Width and height of the first page in pixels.
+        source: The picture that was read, for ``draw``.
     """
 
     lines: tuple[Line, ...]
     ignored: tuple[Box, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    source: Picture | None = field(default=None, repr=False, compare=False)
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -96,13 +114,72 @@ class Reading:
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain lists and numbers."""
         lines = [
-            {"text": line.text, "best_text": line.best_text, "digits": [_plain(d) for d in line.digits]} for line in self.lines
+            {
+                "text": line.text,
+                "best_text": line.best_text,
+                "box": list(line.box),
+                "page": line.page,
+                "digits": [_plain(d) for d in line.digits],
+            }
+            for line in self.lines
         ]
-        return {"text": self.text, "best_text": self.best_text, "lines": lines, "ignored": [list(box) for box in self.ignored]}
+        return {
+            "text": self.text,
+            "best_text": self.best_text,
+            "size": list(self.size),
+            "lines": lines,
+            "ignored": [list(box) for box in self.ignored],
+        }
 
     def to_json(self) -> str:
         """``to_dict`` as JSON."""
         return json.dumps(self.to_dict())
+
+    def to_csv(self) -> str:
+        """A row for each digit, under a header: page, line, position, label, best guess, confidence, box, probabilities."""
+        from inkdigits.reading import writers
+
+        return writers.table([("", self)], ",")
+
+    def to_tsv(self) -> str:
+        """``to_csv`` with tabs."""
+        from inkdigits.reading import writers
+
+        return writers.table([("", self)], "\t")
+
+    def to_hocr(self) -> str:
+        """An hOCR page, as OCR tools exchange it: a word for each line, a character for each digit.
+
+        Source: hOCR 1.2, http://kba.github.io/hocr-spec/1.2/.
+        """
+        from inkdigits.reading import writers
+
+        return writers.hocr([("", self)])
+
+    def draw(self) -> Image.Image:
+        """The (first) picture with a box around each digit: green where the reader is sure, orange where it is not.
+
+        Marks that were put aside are grey.
+
+        Raises:
+            ImageError: the picture is no longer where it was.
+        """
+        from inkdigits.reading import overlay
+
+        return overlay.draw(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write what was read, in the form that the file's ending names, whole or not at all.
+
+        Args:
+            path: A file that ends in .txt, .json, .csv, .tsv, .hocr, or in .png or .jpg for the overlay picture.
+
+        Raises:
+            UsageError: the ending names no form.
+        """
+        from inkdigits.reading import writers
+
+        writers.save([("", self)], Path(path))
 
 
 def _plain(digit: Digit) -> dict[str, Any]:

@@ -1,0 +1,279 @@
+"""Forms and grids: fields at known places, each with what is known of its content.
+
+A constraint does not only accept or refuse what was read. Of all texts that satisfy it, the most probable one is taken, and
+its confidence is its share of the probability of all of them: a check digit mends a doubtful digit, or shows that two
+readings remain.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from inkdigits.errors import ImageError, UsageError
+from inkdigits.reading import images, reader
+from inkdigits.reading.checks import CHECKS
+from inkdigits.reading.frame import find_corners, straightened
+from inkdigits.reading.images import Picture
+from inkdigits.reading.line import NONE
+from inkdigits.reading.reader import Place
+from inkdigits.reading.results import Digit
+
+Corners: TypeAlias = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+
+#: The search for texts ends when what has not been looked at is, all together, less probable than this share of what was
+#: admitted, or after so many texts.
+_REST, _MOST_TEXTS = 1e-4, 20_000
+
+
+@dataclass(frozen=True)
+class Field:
+    """A place on a form and what is known of its content.
+
+    Attributes:
+        name: Key of the field in the result.
+        box: left, top, right, bottom as shares of the sheet, in 0 to 1.
+        cells: Number of equal boxes side by side with a digit each; 0: the digits stand freely on a line.
+        length: How many digits there are: a number, or the least and the most.
+        allowed: The only texts that can be.
+        check: ``luhn``, ``mod11-10``, ``mod97-10``, ``ean``, ``isbn``, or a function that says whether a text can be.
+        optional: The field may be empty, whatever the other constraints say.
+    """
+
+    name: str
+    box: tuple[float, float, float, float]
+    cells: int = 0
+    length: int | tuple[int, int] | None = None
+    allowed: Sequence[str] | None = None
+    check: str | Callable[[str], bool] | None = None
+    optional: bool = False
+
+    def __post_init__(self) -> None:
+        left, top, right, bottom = self.box
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise UsageError(
+                f"field {self.name!r} has the box {list(self.box)}: give left, top, right, bottom as shares in 0 to 1"
+            )
+        if isinstance(self.check, str) and self.check not in CHECKS:
+            raise UsageError(f"field {self.name!r} asks for the check {self.check!r}: use {', '.join(CHECKS)} or a function")
+        if self.cells < 0:
+            raise UsageError(f"field {self.name!r} has {self.cells} cells: use 0 for a line, or their number")
+
+    def admits(self, text: str) -> bool:
+        """Whether a text can stand in this field."""
+        if not text:
+            return self.optional
+        if self.length is not None:
+            least, most = (self.length, self.length) if isinstance(self.length, int) else self.length
+            if not least <= len(text) <= most:
+                return False
+        if self.allowed is not None and text not in self.allowed:
+            return False
+        check = CHECKS[self.check] if isinstance(self.check, str) else self.check
+        return check is None or bool(check(text))
+
+
+@dataclass(frozen=True)
+class Template:
+    """The fields of a form.
+
+    Attributes:
+        fields: In any order; their names differ.
+        corners: Where the sheet's top left, top right, bottom right and bottom left corner are, as shares of the picture;
+            ``find`` to look for the largest frame; None where the sheet is the picture.
+        aspect: Width over height of the straightened sheet; by default as the corners lie.
+    """
+
+    fields: tuple[Field, ...]
+    corners: Corners | str | None = None
+    aspect: float | None = None
+
+    def __post_init__(self) -> None:
+        names = [field.name for field in self.fields]
+        if doubled := {name for name in names if names.count(name) > 1}:
+            raise UsageError(f"several fields are called {', '.join(sorted(doubled))}: give each its own name")
+        if isinstance(self.corners, str) and self.corners != "find":
+            raise UsageError(f"corners are {self.corners!r}: give four points, 'find' or nothing")
+
+    @classmethod
+    def grid(cls, rows: int, columns: int, corners: Corners | str | None = None, **known: Any) -> Template:
+        """A grid of equal cells with a digit each, called r1c1 to r9c9; ``known`` goes to every ``Field``."""
+        fields = []
+        for row in range(rows):
+            for column in range(columns):
+                box = (column / columns, row / rows, (column + 1) / columns, (row + 1) / rows)
+                fields.append(Field(f"r{row + 1}c{column + 1}", box, cells=1, **known))
+        return cls(tuple(fields), corners, columns / rows)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Template:
+        """A template from plain data: ``{"corners": …, "aspect": …, "fields": [{"name": …, "box": […], …}]}``.
+
+        In place of ``fields`` there may be ``"grid": {"rows": 9, "columns": 9, "optional": true}``.
+
+        Raises:
+            UsageError: a key or value is not known.
+        """
+        try:
+            corners = content.get("corners")
+            if corners is not None and not isinstance(corners, str):
+                corners = tuple((float(x), float(y)) for x, y in corners)
+                if len(corners) != 4:
+                    raise UsageError(f"the template has {len(corners)} corners: give four, or 'find'")
+            if unknown := set(content) - {"corners", "aspect", "fields", "grid"}:
+                raise UsageError(
+                    f"the template has the unknown key {sorted(unknown)[0]!r}: use corners, aspect, fields or grid"
+                )
+            if "grid" in content:
+                return cls.grid(corners=corners, **content["grid"])
+            fields = tuple(_field(field) for field in content["fields"])
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, UsageError):
+                raise
+            raise UsageError(f"the template is not understood ({error}): see the example in the documentation") from None
+        return cls(fields, corners, content.get("aspect"))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Template:
+        """A template from a JSON file.
+
+        Raises:
+            UsageError: there is none, or it is not understood.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path} cannot be read as a template ({error})") from None
+        if not isinstance(content, dict):
+            raise UsageError(f"{path} holds no JSON object: a template has the key fields or grid")
+        return cls.from_dict(content)
+
+
+def _field(content: Mapping[str, Any]) -> Field:
+    length = content.get("length")
+    if isinstance(length, list):
+        length = int(length[0]), int(length[1])
+    return Field(**{**content, "box": tuple(content["box"]), "length": length})
+
+
+@dataclass(frozen=True)
+class FieldReading:
+    """What stands in a field.
+
+    Attributes:
+        text: The digits; empty where the field is; None where the reader is unsure.
+        best_text: The most probable text that satisfies the constraints; None where none of those looked at does.
+        confidence: Its probability, given that the constraints hold; in [0, 1].
+        digits: What was read before any constraint, with boxes in pixels of the straightened sheet.
+    """
+
+    text: str | None
+    best_text: str | None
+    confidence: float
+    digits: tuple[Digit, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the digits in plain values."""
+        return {"text": self.text, "best_text": self.best_text, "confidence": round(self.confidence, 6)}
+
+
+def read_fields(
+    source: Picture,
+    template: Template | Mapping[str, Any] | str | PathLike[str],
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+) -> dict[str, FieldReading]:
+    """Read the fields of a form.
+
+    Args:
+        source: A picture, as for ``inkdigits.read``; of a file of several pages the first.
+        template: A ``Template``, the same as plain data, or the path of a JSON file.
+        min_confidence, max_error: As for ``inkdigits.read``, of whole fields.
+
+    Returns:
+        a reading for each field, by name.
+
+    Raises:
+        ImageError: the picture cannot be read, or no frame is found in it.
+        UsageError: the template is not understood.
+    """
+    if isinstance(template, str | PathLike):
+        template = Template.load(template)
+    elif not isinstance(template, Template):
+        template = Template.from_dict(template)
+    least = reader.least_confidence(min_confidence, max_error)
+    sheet = images.load(source)
+    if template.corners is not None:
+        corners = find_corners(sheet) if isinstance(template.corners, str) else template.corners
+        sheet = straightened(sheet, corners, template.aspect)
+    places = [_places(sheet, field) for field in template.fields]
+    reader.classify([place for row in places for place in row])
+    return {field.name: _constrained(field, row, least) for field, row in zip(template.fields, places, strict=True)}
+
+
+def _places(sheet: np.ndarray, field: Field) -> list[Place]:
+    """Where digits may stand in a field, with boxes in pixels of the sheet."""
+    height, width = sheet.shape
+    left, top, right, bottom = (round(v * side) for v, side in zip(field.box, (width, height, width, height), strict=True))
+    if left >= right or top >= bottom:
+        raise ImageError(f"field {field.name!r} is smaller than a pixel on a sheet of {width} × {height}: use a larger picture")
+    if not field.cells:
+        return [place.moved(left, top) for place in reader.line_places(sheet[top:bottom, left:right])]
+    edges = np.linspace(left, right, field.cells + 1).round().astype(int)
+    places = []
+    for start, end in itertools.pairwise(edges):
+        found = reader.digit_places(sheet[top:bottom, start : max(end, start + 1)])
+        places += [place.moved(int(start), top) for place in found]
+    return places
+
+
+def _constrained(field: Field, places: list[Place], least: float) -> FieldReading:
+    rows = [place.known() for place in places]
+    digits = tuple(place.digit(least) for place in places if place.known()[NONE] < 0.5)
+    best, confidence = most_probable(rows, field.admits)
+    return FieldReading(best if confidence >= least else None, best, confidence, digits)
+
+
+def most_probable(rows: Sequence[np.ndarray], admits: Callable[[str], bool]) -> tuple[str | None, float]:
+    """The most probable text that is admitted, and its probability given that an admitted one is right.
+
+    Texts are looked at from the most probable downwards. What was not looked at counts against the answer.
+
+    Args:
+        rows: For each place the probabilities of ten digits and of none, float (11,).
+
+    Returns:
+        the text and its probability; None and 0 where no text that was looked at is admitted.
+    """
+    orders = [np.argsort(-row) for row in rows]
+    levels = [np.maximum(row[order].astype(np.float64), 1e-12) for row, order in zip(rows, orders, strict=True)]
+    levels = [row / row.sum() for row in levels]
+    first = (0,) * len(rows)
+    heap = [(-float(np.prod([row[0] for row in levels])), first)]
+    seen, rest = {first}, 1.0
+    admitted: dict[str, float] = {}
+    while heap and rest > _REST * sum(admitted.values()) and len(seen) < _MOST_TEXTS:
+        negative, choice = heapq.heappop(heap)
+        rest += negative
+        symbols = [int(order[i]) for order, i in zip(orders, choice, strict=True)]
+        text = "".join(str(symbol) for symbol in symbols if symbol != NONE)
+        if admits(text):
+            admitted[text] = admitted.get(text, 0.0) - negative
+        for place, i in enumerate(choice):
+            following = (*choice[:place], i + 1, *choice[place + 1 :])
+            if i < NONE and following not in seen:
+                seen.add(following)
+                heapq.heappush(heap, (negative / levels[place][i] * levels[place][i + 1], following))
+    if not admitted:
+        return None, 0.0
+    best = max(admitted, key=admitted.__getitem__)
+    return best, min(1.0, admitted[best] / (sum(admitted.values()) + max(rest, 0.0)))

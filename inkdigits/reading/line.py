@@ -1,0 +1,96 @@
+"""The line reader: a strip of paper → its digits, by a network that needs no cutting."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from inkdigits import features
+from inkdigits.errors import ModelError
+from inkdigits.modeling.predict import READER_LINE, session_options
+from inkdigits.reading.locate import Box
+
+#: Index of "no digit here" among the network's eleven classes.
+NONE = 10
+
+
+@dataclass(frozen=True)
+class Found:
+    """A digit that was found in a picture of a line.
+
+    Attributes:
+        probabilities: float32 (11,), the ten digits and none.
+        box: left, top, right, bottom in pixels of the picture.
+    """
+
+    probabilities: np.ndarray
+    box: Box
+
+
+class LineReader:
+    """The network that reads lines.
+
+    Args:
+        path: An ONNX file made by ``inkdigits train-reader``: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 11]
+            and edges [N, W/2, 4].
+
+    Raises:
+        ModelError: the file is missing, damaged or another model.
+    """
+
+    def __init__(self, path: Path = READER_LINE) -> None:
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            raise ModelError(f"{path} is no ONNX model or is damaged ({str(error).splitlines()[0][:120]})") from None
+        if [o.name for o in self._session.get_outputs()] != ["probabilities", "edges"]:
+            raise ModelError(f"{path} is no line reader: make one with inkdigits train-reader")
+
+    def read(self, picture: np.ndarray) -> list[Found]:
+        """The digits in a picture of one line, from left to right.
+
+        Args:
+            picture: uint8 (H, W), dark ink on light paper or the other way round.
+        """
+        strip = features.strip(picture)
+        probabilities, edges = self._session.run(["probabilities", "edges"], {"strips": strip[None, None].astype(np.float32)})
+        return _digits(probabilities[0], edges[0], picture.shape)
+
+
+def _digits(probabilities: np.ndarray, edges: np.ndarray, shape: tuple[int, ...]) -> list[Found]:
+    """Decode: neighbouring places with the same digit are one, and it stands where the network is surest.
+
+    Source: Graves et al., "Connectionist Temporal Classification", ICML 2006, section 3.2 (best path decoding).
+    """
+    best = probabilities.argmax(1)
+    starts = np.flatnonzero(np.diff(best, prepend=NONE) != 0)
+    found = []
+    height, width = shape[:2]
+    across = features.strip_scale(shape)
+    up = features.STRIP_HEIGHT / height
+    for start, end in zip(starts, [*starts[1:], len(best)], strict=True):
+        label = best[start]
+        if label == NONE:
+            continue
+        place = start + int(probabilities[start:end, label].argmax())
+        x = (place + 0.5) * 2
+        left, right, top, bottom = edges[place] * features.STRIP_HEIGHT
+        box = ((x - left) / across, top / up, (x + right) / across, bottom / up)
+        found.append(Found(probabilities[place], _clipped(box, width, height)))
+    return found
+
+
+def _clipped(box: tuple[float, ...], width: int, height: int) -> Box:
+    """A box of whole pixels, at least one each way, within the picture."""
+    left, top = min(max(0, int(np.floor(box[0]))), width - 1), min(max(0, int(np.floor(box[1]))), height - 1)
+    return left, top, min(max(left + 1, int(np.ceil(box[2]))), width), min(max(top + 1, int(np.ceil(box[3]))), height)
+
+
+@functools.cache
+def line_reader() -> LineReader:
+    """The line reader that ships with inkdigits, loaded once."""
+    return LineReader()

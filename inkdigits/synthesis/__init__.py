@@ -1,0 +1,1 @@
+"""Made pictures of handwriting: MNIST strokes, drawn by any pen on any paper."""

@@ -1,0 +1,405 @@
+"""Scenes: pictures of one digit, of a line, of a page, with the truth about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from inkdigits.synthesis import marks, paper
+from inkdigits.synthesis.forms import DigitStrokes
+from inkdigits.synthesis.strokes import HEIGHT, Box, Glyph, Placement, draw
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A made picture.
+
+    Attributes:
+        picture: uint8 (H, W), as the eye sees it: 0 = black.
+        lines: The digits' labels, line by line.
+        boxes: The digits' boxes in the same order: left, top, right, bottom in pixels.
+    """
+
+    picture: np.ndarray
+    lines: tuple[str, ...]
+    boxes: tuple[Box, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines, separated by line ends."""
+        return "\n".join(self.lines)
+
+
+#: Share of the lines without a digit.
+_EMPTY = 0.04
+
+
+@dataclass(frozen=True)
+class _Hand:
+    """One writer's pen and manner, the same for all digits of a line. Lengths are in heights of a digit."""
+
+    pen: float
+    strength: float
+    shear: float
+    width: float
+    spacing: float
+    spacing_noise: float
+    size_noise: float
+    baseline_noise: float
+    wobble: float
+
+    @staticmethod
+    def of(rng: np.random.Generator) -> _Hand:
+        return _Hand(
+            pen=float(np.exp(rng.normal(np.log(0.085), 0.45))),
+            strength=float(rng.uniform(0.5, 1.0)),
+            shear=float(rng.normal(0.1, 0.22)),
+            width=float(np.exp(rng.normal(0.05, 0.18))),
+            spacing=float(rng.choice([rng.normal(0.04, 0.1), rng.uniform(0.1, 0.5)], p=[0.7, 0.3])),
+            spacing_noise=float(rng.uniform(0.02, 0.12)),
+            size_noise=float(rng.uniform(0.02, 0.14)),
+            baseline_noise=float(rng.uniform(0.01, 0.08)),
+            wobble=float(rng.uniform(0, 0.045)),
+        )
+
+
+#: How long lines are, and how often.
+_LENGTHS, _LENGTH_SHARES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 20), (0.1, 0.16, 0.17, 0.16, 0.15, 0.1, 0.07, 0.05, 0.03, 0.01)
+
+
+def _text(rng: np.random.Generator, longest: int) -> str:
+    """Labels of a line: lengths as they are met, round amounts and repeated digits among them."""
+    length = int(min(longest, rng.choice(_LENGTHS, p=_LENGTH_SHARES)))
+    digits = rng.integers(0, 10, length)
+    if length > 2 and rng.random() < 0.2:
+        digits[-int(rng.integers(1, length)) :] = 0
+    if length > 1 and rng.random() < 0.2:
+        start = int(rng.integers(0, length - 1))
+        digits[start : start + int(rng.integers(2, 4))] = rng.integers(0, 10)
+    return "".join(map(str, digits))
+
+
+def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, longest: int = 8, text: str | None = None) -> Scene:
+    """A line of digits, as it is cut out of a cheque, a form or a log book.
+
+    Args:
+        height: Of the picture, in pixels; its width follows from the text.
+        longest: Most digits.
+        text: The digits, in place of random ones; spaces stay gaps.
+    """
+    if text is None:
+        text = "" if rng.random() < _EMPTY else _text(rng, longest)
+    hand = _Hand.of(rng)
+    tall = height * float(rng.choice([rng.uniform(0.55, 0.95), rng.uniform(0.32, 0.6)], p=[0.6, 0.4]))
+    room = height * float(abs(rng.normal(0, 0.35)))
+    baseline = tall / 2 + (height - tall) * float(rng.uniform(0, 1)) + 0.02 * height * float(rng.normal())
+    # Digits are set along a strip that is long enough for any of them, and cut to length afterwards.
+    strip = np.zeros((height, int(tall * (2.2 * max(1, len(text)) + 6) + 2 * room)), np.float32)
+    writer = _Writer(strip, strokes, hand, tall, baseline, room, rng)
+    if rng.random() < 0.06:
+        writer.sign(marks.sign(rng) if rng.random() < 0.7 else marks.letter(rng))
+    boxes = writer.digits(text)
+    if rng.random() < 0.18:
+        writer.ending()
+    if not text:
+        for _ in range(int(rng.integers(0, 4))):
+            writer.sign((marks.letter, marks.letter, marks.scribble, marks.sign)[int(rng.integers(4))](rng))
+    end = int(max([writer.x + room * rng.uniform(0, 1.5), *(box[2] for box in boxes), 8]))
+    layer = strip[:, :end]
+    _neighbours(layer, strokes, hand, tall, rng)
+    picture = _on_paper(layer, hand.strength, tall, rng)
+    return Scene(picture, (text.replace(" ", ""),), tuple(_within(box, picture) for box in boxes))
+
+
+def page(
+    strokes: DigitStrokes, rng: np.random.Generator, size: tuple[int, int] = (1000, 1400), text: str | None = None
+) -> Scene:
+    """A sheet with lines of digits, words and scribbles between them, under uneven light.
+
+    Args:
+        size: Width and height in pixels.
+        text: The lines, in place of random ones, separated by line ends.
+    """
+    width, height = size
+    lines = text.split("\n") if text is not None else [_text(rng, 12) for _ in range(int(rng.integers(1, 12)))]
+    hand = _Hand.of(rng)
+    pitch = height / (len(lines) + 1)
+    tall = min(pitch * float(rng.uniform(0.3, 0.6)), width / (1.3 * max(1, *map(len, lines))), height / 8)
+    slope = float(rng.normal(0, 0.02))
+    layer = np.zeros((height, width), np.float32)
+    boxes: list[Box] = []
+    for number, content in enumerate(lines):
+        left = float(rng.uniform(0.04, 0.15)) * width
+        baseline = (number + 0.8) * pitch + 0.05 * pitch * float(rng.normal())
+        writer = _Writer(layer, strokes, hand, tall, baseline, left, rng, slope)
+        boxes += writer.digits(content)
+        if text is None and rng.random() < 0.25 and writer.x < 0.6 * width:
+            writer.advance(1.5)
+            for _ in range(int(rng.integers(3, 8))):
+                writer.sign(marks.letter(rng))
+    if text is None and rng.random() < 0.3:
+        place = Placement(0.8 * width, 0.9 * height, 0.1 * height / HEIGHT, 0.05 * height / HEIGHT)
+        draw(layer, marks.scribble(rng), place, max(0.7, hand.pen * tall), hand.strength, rng)
+    picture = _on_paper(layer, hand.strength, tall, rng, security_print=0.0)
+    return Scene(picture, tuple(line.replace(" ", "") for line in lines), tuple(_within(box, picture) for box in boxes))
+
+
+def _within(box: Box, picture: np.ndarray) -> Box:
+    """The part of a box that lies in the picture."""
+    height, width = picture.shape
+    return max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
+
+
+@dataclass
+class _Writer:
+    """Sets glyphs one after another on a layer of ink, float32 (H, W).
+
+    Attributes:
+        tall: Height of a digit in pixels.
+        baseline: Height at which the digits' middles stand, in pixels from the top.
+        x: Where the next glyph begins.
+        slope: How much the line falls for each pixel to the right.
+    """
+
+    layer: np.ndarray
+    strokes: DigitStrokes
+    hand: _Hand
+    tall: float
+    baseline: float
+    x: float
+    rng: np.random.Generator
+    slope: float = 0.0
+    _last: tuple[float, float] | None = None
+
+    @property
+    def pen_px(self) -> float:
+        return max(0.7, self.hand.pen * self.tall)
+
+    def digits(self, text: str) -> list[Box]:
+        """Set digits, now and then with dots between the thousands; spaces are gaps."""
+        boxes = []
+        grouped = self.rng.random() < 0.25
+        for position, character in enumerate(text):
+            if character == " ":
+                self.advance(0.7)
+                continue
+            boxes.append(self.digit(int(character)))
+            left = len(text) - position - 1
+            if (grouped and left and left % 3 == 0) or self.rng.random() < 0.02:
+                self.dot()
+        return boxes
+
+    def digit(self, label: int) -> Box:
+        glyph = self.strokes.pick(label, self.rng)
+        size = float(np.exp(self.rng.normal(0, self.hand.size_noise)))
+        if label in (1, 4, 7, 9) and self.rng.random() < 0.15:  # stems that reach below the line
+            return self._set(glyph, size * float(self.rng.uniform(1.1, 1.5)), drop=float(self.rng.uniform(0, 0.2)))
+        return self._set(glyph, size)
+
+    def _set(self, glyph: Glyph, size: float, drop: float = 0.0) -> Box:
+        """Draw a glyph with its left edge at the pen's place, and move on."""
+        rng, hand = self.rng, self.hand
+        scale = self.tall / HEIGHT * size
+        scale_x = scale * hand.width * float(np.exp(rng.normal(0, 0.08)))
+        width = (glyph.bounds[2] - glyph.bounds[0]) * scale_x
+        high = (glyph.bounds[3] - glyph.bounds[1]) * scale
+        shear = hand.shear + float(rng.normal(0, 0.05))
+        reach = width + abs(shear) * high * 0.5
+        place = Placement(
+            x=self.x + reach / 2,
+            y=self.baseline + self.slope * self.x + self.tall * (drop + hand.baseline_noise * float(rng.normal())),
+            scale_x=scale_x,
+            scale_y=scale,
+            shear=shear,
+            rotate_deg=float(rng.normal(0, 4)),
+            wobble=hand.wobble,
+        )
+        pen = self.pen_px * float(np.exp(rng.normal(0, 0.08)))
+        box = draw(self.layer, glyph, place, pen, hand.strength * float(rng.uniform(0.8, 1.0)), rng)
+        if self._last and rng.random() < 0.05:  # the pen was not lifted
+            start, end = self._last, (place.x - reach * 0.3, place.y + float(rng.uniform(-0.5, 0.2)) * high)
+            paper.line(self.layer, start, end, pen, hand.strength)
+        self._last = (place.x + reach * 0.3, place.y + float(rng.uniform(-0.5, 0.3)) * high)
+        # Spacing is measured between outlines; never so tight that one digit lies within the other.
+        gap = max(hand.spacing + hand.spacing_noise * float(rng.normal()), -0.12) * self.tall
+        self.x += max(reach + pen + gap, 0.22 * self.tall)
+        return box
+
+    def sign(self, glyph: Glyph) -> None:
+        """Set something that is no digit."""
+        self._set(glyph, float(self.rng.uniform(0.4, 1.0)))
+        self._last = None
+
+    def dot(self) -> None:
+        """A dot or comma between digits, at their foot or, as on some cheques, half-way up."""
+        rng = self.rng
+        place = Placement(
+            x=self.x + self.tall * float(rng.uniform(-0.05, 0.1)),
+            y=self.baseline + self.tall * float(rng.choice([rng.uniform(0.32, 0.6), rng.uniform(-0.1, 0.3)], p=[0.85, 0.15])),
+            scale_x=self.tall / HEIGHT,
+            scale_y=self.tall / HEIGHT,
+        )
+        draw(self.layer, marks.dot(rng), place, self.pen_px * float(rng.uniform(0.8, 1.6)), self.hand.strength, rng)
+        self.advance(float(rng.uniform(0, 0.3)))
+
+    def ending(self) -> None:
+        """What closes an amount: a dash, =, #, a dot."""
+        if self.rng.random() < 0.3:
+            self.dot()
+            return
+        self.advance(float(self.rng.uniform(0, 0.3)))
+        self.sign(marks.sign(self.rng))
+
+    def advance(self, heights: float) -> None:
+        """Leave a gap."""
+        self.x += heights * self.tall
+        self._last = None
+
+
+def _neighbours(layer: np.ndarray, strokes: DigitStrokes, hand: _Hand, tall: float, rng: np.random.Generator) -> None:
+    """Feet and heads of the lines above and below that a tight cut leaves."""
+    height, width = layer.shape
+    if rng.random() < 0.08:  # faint small writing, a rubbed-out word
+        size = tall * float(rng.uniform(0.25, 0.6))
+        x, y = float(rng.uniform(0, width)), float(rng.uniform(0.3, 1)) * height
+        strength = float(rng.uniform(0.1, 0.45)) * hand.strength
+        for _ in range(int(rng.integers(2, 8))):
+            glyph = marks.letter(rng) if rng.random() < 0.6 else marks.scribble(rng)
+            draw(layer, glyph, Placement(x, y, size / HEIGHT, size / HEIGHT, hand.shear), max(0.7, 0.1 * size), strength, rng)
+            x += 0.6 * size
+    if rng.random() > 0.08:
+        return
+    above = rng.random() < 0.5
+    for _ in range(int(rng.integers(1, 4))):
+        glyph = marks.letter(rng) if rng.random() < 0.5 else strokes.pick(int(rng.integers(10)), rng)
+        shown = float(rng.uniform(0.05, 0.22)) * tall
+        y = shown - tall / 2 if above else height - shown + tall / 2
+        place = Placement(float(rng.uniform(0, width)), y, tall / HEIGHT, tall / HEIGHT, hand.shear)
+        draw(layer, glyph, place, max(0.7, hand.pen * tall), hand.strength, rng)
+
+
+def _on_paper(
+    layer: np.ndarray, strength: float, tall: float, rng: np.random.Generator, security_print: float = 0.45
+) -> np.ndarray:
+    """Ink, rulings and paper together, as a camera sees them: uint8 (H, W)."""
+    shape = layer.shape
+    ground = paper.blank(shape, rng)
+    if rng.random() < 0.12:
+        paper.edges(ground, rng)
+    darkness = float(rng.choice([rng.uniform(0.5, 0.95), rng.uniform(0.2, 0.5)], p=[0.7, 0.3]))
+    if rng.random() < security_print:  # paler than the ink, or nobody could read it
+        ground *= 1 - darkness * strength * rng.uniform(0.05, 0.7) * paper.security_print(shape, rng)
+    lines = np.zeros(shape, np.float32)
+    if rng.random() < 0.45:
+        paper.rulings(lines, rng, tall * rng.uniform(0.4, 1.5))
+    if rng.random() < 0.3:  # a ball pen's uneven ink
+        layer = layer * np.clip(1 - 0.25 * np.abs(paper.smooth_noise(shape, 12, rng)), 0, 1)
+    levels = ground * (1 - darkness * layer) * (1 - darkness * float(rng.uniform(0.2, 1.1)) * lines * 0.9)
+    return paper.photographed(np.clip(levels, 0, 1) * np.float32(rng.uniform(0.6, 1.0)), rng, scale_px=tall)
+
+
+# --- One digit, or what is none --------------------------------------------------------------------------------------
+
+
+def digit(strokes: DigitStrokes, rng: np.random.Generator, none: float = 0.3) -> Scene:
+    """A picture that shows one digit, or something else that might be taken for one.
+
+    Args:
+        none: Share of the pictures without a digit; their text is empty.
+    """
+    if rng.random() < none:
+        return Scene(_no_digit(strokes, rng), ("",), ())
+    label = int(rng.integers(10))
+    glyph = strokes.pick(label, rng) if rng.random() < 0.75 else strokes.pick_solid(label, rng)
+    picture, box = _single(glyph, rng)
+    return Scene(picture, (str(label),), (box,))
+
+
+def _single(glyph: Glyph, rng: np.random.Generator) -> tuple[np.ndarray, Box]:
+    """A glyph alone in a picture: drawn on a screen, cut out of a form, or stretched as some data sets are."""
+    kind = rng.choice(["screen", "stretched", "paper"], p=[0.3, 0.25, 0.45])
+    side = int(np.exp(rng.uniform(np.log(28), np.log(120))))
+    height, width = side, max(16, int(side * np.exp(rng.normal(0, 0.12))))
+    layer = np.zeros((height, width), np.float32)
+    tall = min(height, width) * float(rng.uniform(0.5, 0.85))
+    pen = max(0.9, tall * min(float(np.exp(rng.normal(np.log(0.1), 0.55))), 0.3))
+    if kind == "stretched":
+        pen = max(pen, 0.06 * tall)  # a hairline would fall to pieces
+    if glyph.solid:
+        pen = max(0.5, 0.03 * tall)
+    scale = tall / HEIGHT
+    place = Placement(
+        x=width / 2 + float(rng.normal(0, 0.06)) * width,
+        y=height / 2 + float(rng.normal(0, 0.06)) * height,
+        scale_x=scale * float(np.exp(rng.normal(0, 0.16))),
+        scale_y=scale,
+        shear=float(rng.normal(0.08, 0.24)),
+        rotate_deg=float(rng.normal(0, 8)),
+        wobble=float(rng.uniform(0, 0.045)),
+    )
+    strength = float(rng.uniform(0.6, 1.0)) if kind == "paper" else 1.0
+    box = _within(draw(layer, glyph, place, pen, strength, rng), layer)
+    if kind == "stretched":
+        return _stretched(layer, rng)
+    if kind == "screen":
+        levels = layer if rng.random() < 0.5 else (layer > 0.5).astype(np.float32)
+        return (255 * (levels if rng.random() < 0.5 else 1 - levels)).astype(np.uint8), box
+    return _in_a_cell(layer, tall, rng), box
+
+
+def _in_a_cell(layer: np.ndarray, tall: float, rng: np.random.Generator) -> np.ndarray:
+    """Ink on paper, with what is left of a form's lines, photographed: uint8 (H, W)."""
+    shape = layer.shape
+    lines = np.zeros(shape, np.float32)
+    if rng.random() < 0.4:
+        paper.rulings(lines, rng, tall * rng.uniform(0.3, 1.2))
+    darkness = float(rng.uniform(0.25, 0.95))
+    levels = paper.blank(shape, rng) * (1 - darkness * layer) * (1 - darkness * float(rng.uniform(0.2, 1.0)) * lines)
+    picture = paper.photographed(levels * np.float32(rng.uniform(0.6, 1.0)), rng, tall, harm=0.6)
+    return picture if rng.random() < 0.9 else 255 - picture
+
+
+def _stretched(layer: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Box]:
+    """The ink alone, stretched to a small square or oblong whatever its proportions, often in two levels."""
+    inked = layer > 0.3
+    if not inked.any():
+        inked[layer.shape[0] // 2, layer.shape[1] // 2] = True
+    rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+    crop = layer[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    side = int(rng.choice([16, 16, 20, 24, 32]))
+    width = side if rng.random() < 0.6 else max(5, round(side * float(rng.uniform(0.4, 1.0))))
+    levels = np.clip(cv2.resize(crop, (width, side), interpolation=cv2.INTER_AREA), 0, 1)
+    if rng.random() < 0.65:
+        levels = (levels > rng.uniform(0.25, 0.6)).astype(np.float32)
+    border = int(rng.choice([0, 0, 1, 2]))
+    picture = np.pad((255 * levels).astype(np.uint8), border)
+    return picture, (border, border, border + width, border + side)
+
+
+def _no_digit(strokes: DigitStrokes, rng: np.random.Generator) -> np.ndarray:
+    """A letter, a sign, a scribble, two digits at once, a blot, or lines of a form."""
+    kind = rng.choice(
+        ["printed", "letter", "sign", "scribble", "two", "blot", "lines"], p=[0.32, 0.28, 0.08, 0.1, 0.09, 0.08, 0.05]
+    )
+    if kind == "printed":
+        return _single(marks.printed_letter(rng), rng)[0]
+    if kind == "letter":
+        return _single(marks.letter(rng), rng)[0]
+    if kind == "sign":
+        return _single(marks.sign(rng), rng)[0]
+    if kind == "scribble":
+        return _single(marks.scribble(rng), rng)[0]
+    if kind == "two":
+        return _single(marks.joined(*(strokes.pick(int(rng.integers(10)), rng) for _ in range(2))), rng)[0]
+    side = int(rng.integers(20, 80))
+    layer = np.zeros((side, side), np.float32)
+    if kind == "lines":
+        for _ in range(int(rng.integers(1, 4))):
+            paper.rulings(layer, rng, side * rng.uniform(0.2, 1.0))
+        return _in_a_cell(layer, side, rng)
+    blot = paper.smooth_noise((side, side), int(rng.integers(3, 12)), rng)
+    if rng.random() < 0.5:
+        return np.clip(128 + 60 * blot, 0, 255).astype(np.uint8)
+    return _in_a_cell((blot > rng.uniform(0.3, 1.5)).astype(np.float32), side, rng)

@@ -1,0 +1,94 @@
+"""Files of several pages and of other makers' formats; single pictures are in test_reading.py."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import inkdigits
+from inkdigits.dataset import Dataset
+from inkdigits.errors import ImageError, MissingExtraError
+from inkdigits.reading import images
+
+
+def paper(mnist: Dataset, number: int) -> Image.Image:
+    return Image.fromarray(255 - np.kron(np.pad(mnist.part("test").images[number], 6), np.ones((4, 4), np.uint8)))
+
+
+@pytest.fixture
+def tiff(mnist: Dataset) -> bytes:
+    file = io.BytesIO()
+    first, *rest = [paper(mnist, number) for number in range(3)]
+    first.save(file, "TIFF", save_all=True, append_images=rest)
+    return file.getvalue()
+
+
+def test_all_pages_of_a_tiff(tiff: bytes) -> None:
+    reading = inkdigits.read(tiff, "digit")
+    assert reading.best_text == "7\n2\n1"
+    assert [line.page for line in reading.lines] == [0, 1, 2]
+    pages = list(inkdigits.read_pages(tiff, "digit"))
+    assert [page.best_text for page in pages] == ["7", "2", "1"]
+    assert [page.to_dict()["lines"][0]["page"] for page in pages] == [0, 1, 2]
+    assert pages[1].draw().size == pages[1].size or max(pages[1].draw().size) == 640
+
+
+def test_a_tiff_of_200_pages_is_streamed(mnist: Dataset) -> None:
+    file = io.BytesIO()
+    page = paper(mnist, 0).resize((800, 800))
+    page.save(file, "TIFF", save_all=True, append_images=[page] * 199, compression="tiff_lzw")
+    inkdigits.read(page)  # whatever is loaded once
+    tracemalloc.start()
+    count = sum(1 for _ in inkdigits.read_pages(file.getvalue(), "digit"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 200
+    assert peak < 60e6  # all pages at once would be 128 MB
+
+
+def test_a_tiff_that_breaks_off(tiff: bytes) -> None:
+    with pytest.raises(ImageError, match="cannot be read as a picture"):
+        inkdigits.read(tiff[: len(tiff) // 2])
+
+
+def test_a_pdf(mnist: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("pypdfium2")
+    paper(mnist, 0).save(tmp_path / "p.pdf", save_all=True, append_images=[paper(mnist, 1)], resolution=100)
+    assert inkdigits.read(tmp_path / "p.pdf", "digit").best_text == "7\n2"
+    with pytest.raises(ImageError, match="cannot be read as a PDF"):
+        inkdigits.read(b"%PDF-1.4 and nothing more")
+
+
+def test_heic(mnist: Dataset, tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    paper(mnist, 0).convert("RGB").save(tmp_path / "p.heic")
+    assert inkdigits.read(tmp_path / "p.heic", "digit").best_text == "7"
+
+
+@pytest.mark.parametrize(
+    ("module", "content", "extra"), [("pypdfium2", b"%PDF-1.4", "pdf"), ("pillow_heif", b"\0\0\0\x18ftypheic\0\0\0\0", "heic")]
+)
+def test_missing_extras_are_named(module: str, content: bytes, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"inkdigits\[{extra}\]"):
+        inkdigits.read(content)
+
+
+def test_arrays_and_pictures_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    with pytest.raises(ImageError, match="50 × 40 pixels, more than 1000"):
+        inkdigits.read(np.zeros((40, 50), np.uint8))
+    with pytest.raises(ImageError, match="50 × 40 pixels, more than 1000"):
+        inkdigits.read(Image.new("L", (50, 40)))
+
+
+def test_a_folder_is_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="is a folder"):
+        inkdigits.read(tmp_path)

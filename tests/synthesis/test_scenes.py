@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inkdigits.dataset import Dataset
+from inkdigits.synthesis import paper, scenes
+from inkdigits.synthesis.forms import DigitStrokes
+
+
+@pytest.fixture(scope="module")
+def strokes(mnist: Dataset) -> DigitStrokes:
+    return DigitStrokes(*mnist.part("train").take(np.arange(5000)).labelled())
+
+
+@pytest.mark.parametrize("kind", [scenes.digit, scenes.line, scenes.page])
+def test_the_same_seed_makes_the_same_scene(kind: object, strokes: DigitStrokes) -> None:
+    assert callable(kind)
+    first, second, other = (kind(strokes, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    np.testing.assert_array_equal(first.picture, second.picture)
+    assert first.lines == second.lines
+    assert first.boxes == second.boxes
+    assert first.picture.shape != other.picture.shape or (first.picture != other.picture).any()
+
+
+def test_every_digit_has_a_box_in_the_picture(strokes: DigitStrokes) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        scene = scenes.line(strokes, rng)
+        height, width = scene.picture.shape
+        assert scene.picture.dtype == np.uint8
+        assert height == 40
+        assert len(scene.boxes) == len(scene.text)
+        for left, top, right, bottom in scene.boxes:
+            assert 0 <= left < right <= width
+            assert 0 <= top < bottom <= height
+        middles = [(left + right) / 2 for left, _, right, _ in scene.boxes]
+        assert middles == sorted(middles)
+
+
+def test_a_text_of_ones_own(strokes: DigitStrokes) -> None:
+    rng = np.random.default_rng(0)
+    line = scenes.line(strokes, rng, height=80, text="12 345")
+    assert line.text == "12345"
+    assert line.picture.shape[0] == 80
+    page = scenes.page(strokes, rng, text="2026\n11 21")
+    assert page.lines == ("2026", "1121")
+    assert len(page.boxes) == 8
+    assert page.boxes[0][1] < page.boxes[-1][1]
+
+
+def test_pictures_without_a_digit(strokes: DigitStrokes) -> None:
+    rng = np.random.default_rng(0)
+    texts = [scenes.digit(strokes, rng, none=0.5).text for _ in range(200)]
+    assert 60 <= texts.count("") <= 140
+    assert set(texts) == {"", *"0123456789"}
+
+
+def test_security_print_is_paler_than_ink_and_paper_lighter_than_both() -> None:
+    rng = np.random.default_rng(0)
+    pattern = paper.security_print((60, 200), rng)
+    assert 0 <= pattern.min() <= pattern.max() <= 1
+    assert 0.02 < pattern.mean() < 0.9
+    ground = paper.blank((60, 200), rng)
+    assert ground.min() > 0
+
+
+def test_a_line_below_a_pixel_is_fainter_not_broken() -> None:
+    layers = []
+    for thickness in (0.4, 1.0):
+        layer = np.zeros((20, 50), np.float32)
+        paper.line(layer, (0, 10), (50, 10), thickness, 1.0)
+        layers.append(layer.max(0))
+    assert (layers[0] > 0.1).all()
+    assert (layers[0] < layers[1]).all()
