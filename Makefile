@@ -17,7 +17,7 @@ help: ## say what there is
 demo: $(VENV)/.train ## from nothing to a trained network, a report and digits read from pictures
 	@$(MAKE) --no-print-directory evaluate reports/index.html
 	@echo; echo "The shipped model reads the pictures in examples/:"
-	@$(RUN) read examples/*.png examples/*.jpg
+	@$(RUN) read examples/*
 	@echo; echo "Look at   reports/index.html    every figure of the network that was just trained"
 	@echo      "          models/$(RECIPE)/          the network, its history and what is known of it"
 	@echo      "Try       $(RUN) read YOUR-PICTURE.jpg"
@@ -46,10 +46,12 @@ pytest: $(VENV)/.dev
 	@$(VENV)/bin/pytest
 
 pictures: $(VENV)/.train train ## make the pictures in examples/ and docs/images/ again
-	@$(VENV)/bin/python examples/make_examples.py
+	@$(VENV)/bin/python docs/make_examples.py
 	@$(VENV)/bin/python docs/make_pictures.py $(RECIPE)
 
-weights: $(VENV)/.train data/processed/mnist.json ## train the shipped model again
+weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (an hour on two cores)
+	@$(RUN) train-reader
+	@cp models/reader/digit.onnx models/reader/line.onnx models/reader/meta.json inkdigits/weights/reader/
 	@$(RUN) train --recipe default --run shipped
 	@$(RUN) evaluate --model shipped
 	@cp models/shipped/model.onnx inkdigits/weights/default/model.onnx

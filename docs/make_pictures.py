@@ -8,34 +8,74 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import inkdigits
 from inkdigits.plots import draw_all, load_run
+from inkdigits.reading import overlay
+from inkdigits.synthesis.synthesize import SynthesizeSettings, maker
 
 FOLDER = Path(__file__).parent / "images"
+TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FIGURES = ("worst_mistakes", "confusion", "reliability", "risk_coverage", "feature_maps", "embedding", "occlusion")
 
 
-def reading_picture() -> Figure:
-    """The examples, with each digit's box and label on them."""
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    places = [["blackboard.png", "page.jpg"], ["drawing.png", "page.jpg"]]
-    for name, ax in figure.subplot_mosaic(places, height_ratios=[1, 2], width_ratios=[1, 1.15]).items():
-        path = EXAMPLES / name
-        reading = inkdigits.read(path)
-        ax.imshow(Image.open(path))
-        for digit in reading.digits:
-            left, top, right, bottom = digit.box
-            colour = "#2f855a" if digit.label is not None else "#dd6b20"
-            ax.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, color=colour, lw=1.5))
-            ax.text(left, top, digit.best, color="white", fontsize=9, va="bottom", bbox={"color": colour, "pad": 1})
-        ax.set_title(f"examples/{path.name}", fontsize=10)
-        ax.set_axis_off()
-    return figure
+def reading_picture() -> Image.Image:
+    """Three of the examples with each digit's box and label on them."""
+    board, page, drawing = (inkdigits.read(EXAMPLES / name).draw() for name in ("blackboard.png", "page.jpg", "drawing.png"))
+    canvas = Image.new("RGB", (1300, 640), "white")
+    page.thumbnail((760, 640))
+    board.thumbnail((520, 300))
+    drawing.thumbnail((520, 440))
+    canvas.paste(page, (540, 40))
+    canvas.paste(board, (0, 40))
+    canvas.paste(drawing, (100, 190))
+    return canvas
+
+
+def fields_picture() -> Image.Image:
+    """The three forms of docs/templates and what was read in their fields."""
+    canvas = Image.new("RGB", (1500, 560), "white")
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(22)
+    places = {"sudoku.jpg": (0, 0, 600, 520), "score_sheet.png": (640, 0, 840, 330), "meter.jpg": (640, 340, 500, 170)}
+    for name, (x, y, width, height) in places.items():
+        form = Image.open(EXAMPLES / name)
+        form.thumbnail((width, height))
+        canvas.paste(form, (x, y))
+        fields = inkdigits.read_fields(EXAMPLES / name, TEMPLATES / f"{Path(name).stem}.json")
+        if name == "sudoku.jpg":
+            told = f"{sum(bool(f.text) for f in fields.values())} of 81 cells filled in, {_unsure(fields)} unsure"
+        else:
+            told = "   ".join(f"{key}: {field.text or '?'}" for key, field in fields.items())
+        pen.text((x, y + form.height + 8), told, fill="black", font=font)
+    return canvas
+
+
+def _unsure(fields: dict[str, inkdigits.FieldReading]) -> int:
+    return sum(field.text is None for field in fields.values())
+
+
+def made_lines() -> Image.Image:
+    """Lines that ``inkdigits synthesize`` has made."""
+    make = maker(SynthesizeSettings("line", seed=1, height=56))
+    canvas, x, y = Image.new("RGB", (1200, 330), "white"), 0, 0
+    for number in range(200):
+        line = make(number).picture
+        if line.shape[1] > 420:
+            continue
+        if x + line.shape[1] > canvas.width:
+            x, y = 0, y + 66
+        if y + 56 > canvas.height:
+            break
+        canvas.paste(Image.fromarray(line), (x, y))
+        x += line.shape[1] + 10
+    return canvas
+
+
+def save(picture: Image.Image, name: str) -> None:
+    """Write a picture in few colours, so that it is small."""
+    picture.convert("P", palette=Image.Palette.ADAPTIVE).save(FOLDER / name, optimize=True)
 
 
 def main() -> None:
@@ -43,10 +83,11 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for path, _ in draw_all(load_run(sys.argv[1]), Path("reports/figures")):
         if path.stem in FIGURES:
-            Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE).save(FOLDER / path.name, optimize=True)
-    reading_picture().savefig(FOLDER / "reading.png", dpi=110)
-    picture = Image.open(FOLDER / "reading.png").convert("P", palette=Image.Palette.ADAPTIVE)
-    picture.save(FOLDER / "reading.png", optimize=True)
+            save(Image.open(path), path.name)
+    save(reading_picture(), "reading.png")
+    save(overlay.explain(inkdigits.read(EXAMPLES / "blackboard.png")), "explain.png")
+    save(fields_picture(), "fields.png")
+    save(made_lines(), "made_lines.png")
 
 
 if __name__ == "__main__":

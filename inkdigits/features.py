@@ -145,6 +145,8 @@ def is_prepared(pictures: np.ndarray) -> np.ndarray:
 
 #: Height of the strips that the line reader sees, and what their widths are multiples of.
 STRIP_HEIGHT, STRIP_STEP = 40, 32
+#: Levels of the paper and of full ink in a strip.
+_STRIP_PAPER, _STRIP_INK = 64, 224
 #: Longest strip; a wider picture is squeezed.
 STRIP_LONGEST = 4096
 
@@ -152,8 +154,8 @@ STRIP_LONGEST = 4096
 def strip(picture: np.ndarray) -> np.ndarray:
     """A picture of a line as the line reader's input: uint8 (40, W), W a multiple of 32, 0 = paper, ink up to 255.
 
-    The picture is scaled to the strip's height, its ink made light and its contrast stretched; the last columns are
-    repeated up to the next multiple of 32. Nothing is cut away: the network has learnt to look past paper and print.
+    The picture is scaled to the strip's height, its ink made light and its contrast stretched; paper is added up to
+    the next multiple of 32 columns. Nothing is cut away: the network has learnt to look past paper and print.
 
     Args:
         picture: uint8 (H, W), dark ink on light paper or the other way round.
@@ -169,8 +171,8 @@ def strip(picture: np.ndarray) -> np.ndarray:
     if inner.sum() < 0:
         depth = -depth
     full = max(float(np.percentile(depth, 98)), _MIN_CONTRAST)
-    stretched = np.clip(64 + depth * (160 / full), 0, 255).astype(np.uint8)
-    return np.pad(stretched, ((0, 0), (0, -size[0] % STRIP_STEP)), mode="edge")
+    stretched = np.clip(_STRIP_PAPER + depth * ((_STRIP_INK - _STRIP_PAPER) / full), 0, 255).astype(np.uint8)
+    return np.pad(stretched, ((0, 0), (0, -size[0] % STRIP_STEP)), constant_values=_STRIP_PAPER)
 
 
 def _strip_width(width: int, height: int) -> int:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from inkdigits import dataset, features
 from inkdigits.config import Project
 from inkdigits.errors import UsageError
-from inkdigits.files import sha256_file, write_json
+from inkdigits.files import read_json, sha256_file, write_json
 from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.export import export_line_reader, export_onnx
@@ -44,7 +44,7 @@ NONE = 10
 _JOB = 500
 #: Lines have so many digits and columns at most.
 _MOST_DIGITS, _WIDEST = 12, 448
-#: Made classifier inputs with a mean level outside are lost in their paper or drowned by it.
+#: Digits whose model inputs have a mean level outside are lost in their paper or drowned by it.
 _MEAN_LEVELS = (8, 110)
 #: Share of the CTC loss in the line reader's.
 _CTC_SHARE = 0.25
@@ -62,20 +62,24 @@ class ReaderSettings:
         data: The source of the strokes.
         seed: The same seed makes the same pictures and starts from the same weights.
         run: Name of the folder below ``models/``.
+        only: ``digit`` or ``line``, to train one of the two networks and keep the run's other one.
     """
 
     digits: int = 300_000
     lines: int = 160_000
     digit_epochs: int = 8
-    line_epochs: int = 8
+    line_epochs: int = 7
     data: str = "mnist"
     seed: int = 0
     run: str = "reader"
+    only: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("digits", "lines"):
             if getattr(self, name) < _JOB:
                 raise UsageError(f"{name} is {getattr(self, name)}: make at least {_JOB}")
+        if self.only not in (None, "digit", "line"):
+            raise UsageError(f"only is {self.only!r}: train digit, line or both")
         for name in ("digit_epochs", "line_epochs"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}: train at least 1")
@@ -91,21 +95,30 @@ def train_reader(settings: ReaderSettings) -> Path:
     train, validation = data.part("train").labelled(), data.part("validation").labelled()
     folder = Project.current().models / settings.run
     folder.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
-    digit, digit_figures = _train_digit(settings, train, validation)
-    export_onnx(digit, task(READER), folder / "digit.onnx", half=True)
-    line, line_figures = _train_line(settings, train, validation)
-    export_line_reader(line, folder / "line.onnx")
-    meta = {
+    meta_path = folder / "meta.json"
+    meta = read_json(meta_path) if settings.only and meta_path.exists() else {}
+    if settings.only != "line":
+        digit, figures = _train_digit(settings, train, validation)
+        export_onnx(digit, task(READER), folder / "digit.onnx", half=True)
+        meta["digit"] = _described(settings, digit, figures, folder / "digit.onnx")
+    if settings.only != "digit":
+        line, figures = _train_line(settings, train, validation)
+        export_line_reader(line, folder / "line.onnx")
+        meta["line"] = _described(settings, line, figures, folder / "line.onnx")
+    meta["data"] = {name: part.fingerprint() for name, part in data.parts.items() if name != "test"}
+    write_json(meta_path, meta)
+    return folder
+
+
+def _described(settings: ReaderSettings, network: nn.Module, figures: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What is known of a network, for ``meta.json``."""
+    return {
         "settings": asdict(settings),
-        "digit": {"parameters": parameter_count(digit), **digit_figures, "sha256": sha256_file(folder / "digit.onnx")},
-        "line": {"parameters": parameter_count(line), **line_figures, "sha256": sha256_file(folder / "line.onnx")},
-        "data": {name: part.fingerprint() for name, part in data.parts.items() if name != "test"},
-        "training_seconds": round(time.perf_counter() - started),
+        "parameters": parameter_count(network),
+        **figures,
+        "sha256": sha256_file(path),
         **provenance(),
     }
-    write_json(folder / "meta.json", meta)
-    return folder
 
 
 Part = tuple[np.ndarray, np.ndarray]
@@ -137,7 +150,7 @@ def _digit_job(seed: tuple[int, int]) -> Part:
     while len(made) < _JOB:
         scene = scenes.digit(_strokes, rng)
         image = features.prepare(scene.picture)
-        if _MEAN_LEVELS[0] < image.mean() < _MEAN_LEVELS[1]:
+        if _MEAN_LEVELS[0] < image.mean() < _MEAN_LEVELS[1] or (not scene.text and image.any()):
             made.append(image)
             labels.append(int(scene.text or NONE))
     return np.stack(made), np.array(labels)

@@ -12,9 +12,9 @@ from inkdigits.errors import ImageError
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
 #: Frames are looked for in a picture of at most this many pixels a side.
-_SIDE = 800
-#: A frame is darker than its surroundings, so many of which lie side by side in the picture, by a share and some levels.
-_WINDOWS, _DARKER, _DARKER_LEVELS = 40, 0.94, 3
+_SIDE = 700
+#: Lines are narrower than so many of them side by side are wide as the picture, and darker by some levels and a share.
+_WINDOWS, _DARKER_LEVELS, _DARKER = 100, 8, 0.06
 #: A frame's four corners enclose at least this share of the picture.
 _LEAST_AREA = 0.08
 #: … and its lines run along this share of every side.
@@ -33,8 +33,11 @@ def find_corners(picture: np.ndarray) -> Corners:
         ImageError: there is no frame.
     """
     reduced = features.reduced(picture, _SIDE)
-    around = Image.fromarray(reduced).filter(ImageFilter.BoxBlur(max(2, max(reduced.shape) // _WINDOWS)))
-    pieces = features.connected_pieces(reduced < _DARKER * np.asarray(around, np.float32) - _DARKER_LEVELS)
+    # Lines are what a grey closing fills: dark, and narrow, unlike the table on which a sheet lies.
+    window = 2 * (max(reduced.shape) // _WINDOWS) + 1
+    closed = Image.fromarray(reduced).filter(ImageFilter.MaxFilter(window)).filter(ImageFilter.MinFilter(window))
+    levels = np.asarray(closed, np.float32)
+    pieces = features.connected_pieces(levels - reduced > np.maximum(_DARKER_LEVELS, _DARKER * levels))
     height, width = reduced.shape
     best, corners = 0.0, None
     for number, (ys, xs, *_) in enumerate(cc3d.statistics(pieces)["bounding_boxes"]):

@@ -114,14 +114,26 @@ def _image_pages(file: BinaryIO, name: str, heic: bool) -> Iterator[np.ndarray]:
         except ImportError:
             raise MissingExtraError("pillow-heif", "heic") from None
         pillow_heif.register_heif_opener()
+    with _quiet():
+        image = Image.open(file, formats=("HEIF",) if heic else _FORMATS)
+    with image:
+        page, more = 0, True
+        while more:
+            with _quiet():
+                if page:
+                    image.seek(page)
+                found = _grey(_small_enough(image, name))
+                page += 1
+                more = image.format == "TIFF" and page < image.n_frames  # type: ignore[attr-defined]
+            yield found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Pillow's warnings back: of the size, which we check ourselves, and of odd tags, which don't matter here."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked below
-        opened = Image.open(file, formats=("HEIF",) if heic else _FORMATS)
-    with opened as image:
-        for page in range(getattr(image, "n_frames", 1) if image.format == "TIFF" else 1):
-            if page:
-                image.seek(page)
-            yield _grey(_small_enough(image, name))
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _pdf_pages(file: BinaryIO, name: str) -> Iterator[np.ndarray]:

@@ -14,6 +14,10 @@ from inkdigits.errors import ModelError
 from inkdigits.modeling.predict import READER_LINE, session_options
 from inkdigits.reading.locate import Box
 
+#: A line is looked at again without the paper above, below and beside it, but for these margins in heights of a digit …
+_MARGINS = (0.05, 0.3)
+#: … unless what is left would be nearly as high as the whole picture.
+_NEAR_ENOUGH = 0.95
 #: Index of "no digit here" among the network's eleven classes.
 NONE = 10
 
@@ -56,9 +60,35 @@ class LineReader:
         Args:
             picture: uint8 (H, W), dark ink on light paper or the other way round.
         """
+        found = self._look(picture)
+        left, top, right, bottom = _surroundings(found, picture.shape)
+        if bottom - top > _NEAR_ENOUGH * picture.shape[0]:
+            return found
+        closer = self._look(picture[top:bottom, left:right])
+        return [Found(digit.probabilities, _moved(digit.box, left, top)) for digit in closer]
+
+    def _look(self, picture: np.ndarray) -> list[Found]:
         strip = features.strip(picture)
         probabilities, edges = self._session.run(["probabilities", "edges"], {"strips": strip[None, None].astype(np.float32)})
         return _digits(probabilities[0], edges[0], picture.shape)
+
+
+def _surroundings(found: list[Found], shape: tuple[int, ...]) -> Box:
+    """The part of the picture that a closer look should take in; all of it where nothing was found."""
+    height, width = shape[:2]
+    digits = [digit.box for digit in found if digit.probabilities[NONE] < 0.5]
+    if not digits:
+        return 0, 0, width, height
+    boxes = np.array(digits)
+    tall = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    above, aside = _MARGINS[0] * tall, _MARGINS[1] * tall
+    left, top = max(0, int(boxes[:, 0].min() - aside)), max(0, int(boxes[:, 1].min() - above))
+    right, bottom = int(np.ceil(boxes[:, 2].max() + aside)), int(np.ceil(boxes[:, 3].max() + above))
+    return left, top, min(width, right), min(height, bottom)
+
+
+def _moved(box: Box, x: int, y: int) -> Box:
+    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
 
 
 def _digits(probabilities: np.ndarray, edges: np.ndarray, shape: tuple[int, ...]) -> list[Found]:
@@ -67,7 +97,7 @@ def _digits(probabilities: np.ndarray, edges: np.ndarray, shape: tuple[int, ...]
     Source: Graves et al., "Connectionist Temporal Classification", ICML 2006, section 3.2 (best path decoding).
     """
     best = probabilities.argmax(1)
-    starts = np.flatnonzero(np.diff(best, prepend=NONE) != 0)
+    starts = np.flatnonzero(np.diff(best, prepend=-1) != 0)
     found = []
     height, width = shape[:2]
     across = features.strip_scale(shape)

@@ -19,7 +19,7 @@ from inkdigits.modeling.predict import READER_DIGIT, Classifier
 from inkdigits.reading import images
 from inkdigits.reading.images import Picture
 from inkdigits.reading.line import NONE, line_reader
-from inkdigits.reading.locate import Box, Layout, Mark, locate
+from inkdigits.reading.locate import Box, locate
 from inkdigits.reading.results import Digit, Line, Reading
 
 MODES = ("auto", "digit", "line", "page")
@@ -30,6 +30,15 @@ MAX_ERROR = 0.02
 _NO_DIGIT, _NO_DIGIT_ON_PAPER = 0.97, 0.5
 #: How much more probable a less usual view of a digit must make it to be preferred.
 _LESS_USUAL = 0.1
+#: A mark that is no digit may be two that touch if it is as wide as this share of its height; it is then read as a line,
+#: with a margin in heights, and parted if every part is at least so sure.
+_NARROWEST_PAIR, _MARGIN, _SURE_PART = 0.5, 0.15, 0.7
+#: For ``auto``: a picture shows a line if it is so much wider than high, its digits take up such a share of its height, and
+#: the line reader is not much less sure of them than the classifier is of the marks on the page.
+_LINE_ASPECT, _LINE_HEIGHT, _LINE_BONUS = 1.4, 0.28, 0.25
+#: A page whose marks are less clearly digits than this is turned, if it has so many, and kept turned if that makes it so
+#: much clearer.
+_UPRIGHT, _FEWEST_TO_TURN, _CLEARER = 0.8, 4, 0.15
 #: Pages are read from pictures whose longer side is at most this many pixels.
 PAGE_SIDE = 2_200
 #: Readings are made in parts of so many pictures, so that memory stays bounded.
@@ -224,26 +233,103 @@ def _merged(source: Picture, readings: list[Reading]) -> Reading:
 
 def _plan(picture: np.ndarray, mode: str, page: int) -> _Plan:
     size = (picture.shape[1], picture.shape[0])
+    if mode == "auto":
+        mode, found = _choice(picture)
+        if found is not None:
+            return _Plan(found.lines, size, page, _NO_DIGIT_ON_PAPER, found.ignored)
     if mode == "digit":
         return _Plan([digit_places(picture)], size, page, _NO_DIGIT)
     if mode == "line":
         return _Plan([line_places(picture)], size, page, _NO_DIGIT_ON_PAPER)
-    lines, ignored = _page(picture)
-    return _Plan(lines, size, page, _NO_DIGIT_ON_PAPER, ignored)
+    found = _turned_upright(picture)
+    return _Plan(found.lines, size, page, _NO_DIGIT_ON_PAPER, found.ignored)
 
 
-def _page(picture: np.ndarray) -> tuple[list[list[Place]], list[Box]]:
-    """Places line by line, and the boxes of the marks that are no digits."""
+@dataclass(frozen=True)
+class _Found:
+    """Places on a page whose probabilities are known, line by line, and the boxes of marks that were put aside."""
+
+    lines: list[list[Place]]
+    ignored: list[Box]
+
+    def digits(self) -> list[Place]:
+        return [place for line in self.lines for place in line if place.known()[NONE] < _NO_DIGIT_ON_PAPER]
+
+
+def _turned_upright(picture: np.ndarray) -> _Found:
+    """The digits of a page that may lie on its side or stand on its head; boxes are those of the picture as it is."""
+    found = _read_page(picture)
+    clear = _clearness(found)
+    if clear >= _UPRIGHT or sum(len(line) for line in found.lines) < _FEWEST_TO_TURN:
+        return found
+    turned = [(turns, _read_page(np.rot90(picture, turns))) for turns in (1, 2, 3)]
+    turns, best = max(turned, key=lambda pair: _clearness(pair[1]))
+    if _clearness(best) < clear + _CLEARER:
+        return found
+    lines = [[replace(place, box=_turned_back(place.box, turns, picture.shape)) for place in line] for line in best.lines]
+    return _Found(lines, [_turned_back(box, turns, picture.shape) for box in best.ignored])
+
+
+def _clearness(found: _Found) -> float:
+    """Mean over all marks on the lines of how sure it is that they are some digit."""
+    return _confidence([place for line in found.lines for place in line])
+
+
+def _turned_back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:
+    """A box in a picture that ``np.rot90`` has turned, in the picture as it was, of this shape (H, W)."""
+    left, top, right, bottom = box
+    height, width = shape[:2]
+    if turns == 1:
+        return width - bottom, left, width - top, right
+    if turns == 2:
+        return width - right, height - bottom, width - left, height - top
+    return top, height - right, bottom, height - left
+
+
+def _read_page(picture: np.ndarray) -> _Found:
+    """The digits anywhere in a picture, uint8 (H, W)."""
     small = features.reduced(picture, PAGE_SIDE)
     scale = picture.shape[1] / small.shape[1]
     inked = features.ink(small)
     layout = locate(inked)
-    lines = [[place for mark in line for place in _mark_places(small, inked, layout, mark)] for line in layout.lines]
+    lines = [[Place(mark.box, [features.normalise(layout.cut(inked, mark))]) for mark in line] for line in layout.lines]
+    classify(place for line in lines for place in line)
+    lines = [[part for place in line for part in _parted(small, place)] for line in lines]
     if scale == 1:
-        return lines, layout.ignored
+        return _Found(lines, layout.ignored)
     ignored = [Place(box).moved(0, 0, scale).box for box in layout.ignored]
-    return [[place.moved(0, 0, scale) for place in line] for line in lines], ignored
+    return _Found([[place.moved(0, 0, scale) for place in line] for line in lines], ignored)
 
 
-def _mark_places(picture: np.ndarray, inked: np.ndarray, layout: Layout, mark: Mark) -> list[Place]:
-    return [Place(mark.box, [features.normalise(layout.cut(inked, mark))])]
+def _parted(picture: np.ndarray, place: Place) -> list[Place]:
+    """The digits of a mark that is none by itself, but may be several that touch; else the mark as it is."""
+    left, top, right, bottom = place.box
+    if place.known()[NONE] < _NO_DIGIT_ON_PAPER or right - left < _NARROWEST_PAIR * (bottom - top):
+        return [place]
+    margin = max(1, round(_MARGIN * (bottom - top)))
+    x, y = max(0, left - margin), max(0, top - margin)
+    found = line_places(picture[y : bottom + margin, x : right + margin])
+    sure = [part.moved(x, y) for part in found if part.known()[:NONE].max() >= _SURE_PART]
+    return sure if len(sure) >= 2 and len(sure) == len(found) else [place]
+
+
+def _choice(picture: np.ndarray) -> tuple[str, _Found | None]:
+    """Which mode suits a picture, and what was found if that is ``page``."""
+    height, width = picture.shape
+    found = _turned_upright(picture)
+    digits = found.digits()
+    # What touches the border is more often a piece of a frame than a digit.
+    inner = [p for p in digits if p.box[0] > 1 and p.box[1] > 1 and p.box[2] < width - 1 and p.box[3] < height - 1]
+    if sum(len(line) for line in found.lines) <= 1 or (len(inner) <= 1 and width < _LINE_ASPECT * height):
+        return "digit", None
+    if width >= _LINE_ASPECT * height:
+        line = [place for place in line_places(picture) if place.known()[NONE] < _NO_DIGIT_ON_PAPER]
+        tall = float(np.median([place.box[3] - place.box[1] for place in line])) if line else 0.0
+        if tall >= _LINE_HEIGHT * height and _confidence(line) >= _confidence(digits) - _LINE_BONUS:
+            return "line", None
+    return "page", found
+
+
+def _confidence(places: list[Place]) -> float:
+    """Mean confidence of the digits at some places; 0 where there are none."""
+    return float(np.mean([place.known()[:NONE].max() for place in places])) if places else 0.0

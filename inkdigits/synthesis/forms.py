@@ -28,13 +28,13 @@ def one(rng: np.random.Generator) -> Glyph:
     head, foot = (lean / 2, -0.5), (-lean / 2, 0.5)
     stem = curve(_placed([head, (0, 0), foot], rng, 0.015))
     length = float(rng.choice([rng.uniform(0.12, 0.45), rng.uniform(0.4, 0.95)]))
-    angle = np.radians(rng.uniform(30 + 14 * length, 66))  # below the horizontal; a 7's bar lies flatter
+    angle = np.radians(rng.uniform(32 + 13 * length, 66))  # below the horizontal; a 7's bar lies flatter
     reach, drop = length * np.cos(angle), length * np.sin(angle)
     start, half = (head[0] - reach, head[1] + drop), (head[0] - reach / 2, head[1] + drop / 2)
     upstroke = curve([*_placed([start, half], rng, 0.03), stem[0]])
     lines = [upstroke + stem]
-    if rng.random() < 0.2:
-        base = [(foot[0] - rng.uniform(0.12, 0.35), 0.5), (foot[0] + rng.uniform(0.12, 0.35), 0.5)]
+    if rng.random() < 0.3:
+        base = [(foot[0] - rng.uniform(0.12, 0.45), 0.5), (foot[0] + rng.uniform(0.12, 0.45), 0.5)]
         lines.append(_placed(base, rng, 0.02))
     return from_lines(lines)
 
@@ -54,9 +54,19 @@ def two(rng: np.random.Generator) -> Glyph:
 
 
 def four(rng: np.random.Generator) -> Glyph:
-    """An open 4: a corner or a bow on the left, and a stem that starts anywhere between the top and the bar."""
+    """An open 4: a corner or a bow on the left, and a stem that starts anywhere between the top and the bar.
+
+    Or one in a single stroke, like lightning.
+    """
     bar = rng.uniform(-0.02, 0.22)
     left, right = -rng.uniform(0.2, 0.34), rng.uniform(0.15, 0.4)
+    if rng.random() < 0.4:
+        turn = (right, bar - rng.uniform(0, 0.15))
+        zigzag = [(rng.uniform(-0.1, 0.3), -0.5), (left, bar), turn, (turn[0] - rng.uniform(0, 0.35), 0.5)]
+        if rng.random() < 0.5:  # the stem begins above the bar
+            stem = _placed([(turn[0] + rng.uniform(-0.12, 0.02), turn[1] - rng.uniform(0, 0.25)), zigzag[3]], rng)
+            return from_lines([_placed(zigzag[:3], rng), stem])
+        return from_lines([_placed(zigzag, rng)])
     start = (left + rng.uniform(-0.02, 0.15), -0.5)
     stem_x = rng.uniform(0.03, 0.2)
     if rng.random() < 0.25:  # little more than two parallel strokes
@@ -95,7 +105,7 @@ def six(rng: np.random.Generator) -> Glyph:
 def seven(rng: np.random.Generator) -> Glyph:
     """A 7 whose bar begins with a curl or a serif and waves, crossed or not."""
     start = [(-0.3, -0.25), (-0.32, -0.42), (-0.2, -0.45)] if rng.random() < 0.7 else [(-0.3, -0.22), (-0.27, -0.44)]
-    wave = rng.uniform(-0.02, 0.16)
+    wave = rng.uniform(-0.02, 0.3)
     right = rng.uniform(0.15, 0.34)
     bar = [*start, (-0.08, -0.42 + wave), (right, -0.48)]
     foot = (rng.uniform(-0.2, 0.08), 0.5)
@@ -113,6 +123,12 @@ def seven(rng: np.random.Generator) -> Glyph:
 def nine(rng: np.random.Generator) -> Glyph:
     """A 9 with a straight, bent or curled stem that meets its loop on the right, or, like a p, on the left."""
     width, high = rng.uniform(0.14, 0.26), rng.uniform(0.17, 0.28)
+    if rng.random() < 0.4:  # in one stroke, whose loop ends where it began
+        right = (width, -0.5 + high)
+        start = (width * rng.uniform(0.4, 1.0), -0.5 + high * rng.uniform(0.7, 1.5))
+        loop = [start, (-0.3 * width, -0.5 + 1.9 * high), (-width, -0.5 + high), (0, -0.5), right]
+        stem = [(width * rng.uniform(0.4, 1), 0.05), (width - rng.uniform(0.05, 0.5), 0.5)]
+        return from_lines([curve(_placed([*loop, *stem], rng))])
     side = 1 if rng.random() < 0.75 else -1
     turns = np.radians(np.arange(-60, 301, 45))
     loop = [(side * width * np.cos(a), -0.5 + high - high * np.sin(a)) for a in turns]
@@ -120,8 +136,8 @@ def nine(rng: np.random.Generator) -> Glyph:
         loop = loop[:-1]
     head = (side * width, -0.5 + high * rng.uniform(0.3, 1.3))
     end = [(side * width - rng.uniform(-0.05, 0.2), 0.5)]
-    if side > 0 and rng.random() < 0.4:
-        end = [(width, 0.3), (width - 0.12, 0.5), (width - rng.uniform(0.25, 0.45), rng.uniform(0.3, 0.45))]
+    if side > 0 and rng.random() < 0.5:
+        end = [(width, 0.3), (width - 0.12, 0.5), (width - rng.uniform(0.25, 0.6), rng.uniform(0.3, 0.5))]
     return from_lines([curve(_placed(loop, rng)), curve(_placed([head, (side * width, 0.05), *end], rng, 0.015))])
 
 
@@ -141,13 +157,13 @@ def crossed(skeleton: np.ndarray, rng: np.random.Generator) -> Glyph:
 
 #: Drawn forms and their share among the digits of that label.
 DRAWN: dict[int, tuple[float, Callable[[np.random.Generator], Glyph]]] = {
-    1: (0.45, one),
+    1: (0.5, one),
     2: (0.15, two),
-    4: (0.2, four),
-    5: (0.15, five),
+    4: (0.35, four),
+    5: (0.2, five),
     6: (0.12, six),
     7: (0.15, seven),
-    9: (0.2, nine),
+    9: (0.3, nine),
 }
 #: Share of the 7s that are crossed.
 CROSSED = 0.35

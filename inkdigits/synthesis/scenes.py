@@ -32,8 +32,10 @@ class Scene:
         return "\n".join(self.lines)
 
 
+#: How often amounts begin with 1 to 9. Source: F. Benford, "The law of anomalous numbers", 1938.
+_BENFORD = np.log10(1 + 1 / np.arange(1, 10))
 #: Share of the lines without a digit.
-_EMPTY = 0.04
+_EMPTY = 0.06
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def _text(rng: np.random.Generator, longest: int) -> str:
     """Labels of a line: lengths as they are met, round amounts and repeated digits among them."""
     length = int(min(longest, rng.choice(_LENGTHS, p=_LENGTH_SHARES)))
     digits = rng.integers(0, 10, length)
+    if rng.random() < 0.5:
+        digits[0] = rng.choice(9, p=_BENFORD) + 1
     if length > 2 and rng.random() < 0.2:
         digits[-int(rng.integers(1, length)) :] = 0
     if length > 1 and rng.random() < 0.2:
@@ -92,19 +96,19 @@ def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, long
     if text is None:
         text = "" if rng.random() < _EMPTY else _text(rng, longest)
     hand = _Hand.of(rng)
-    tall = height * float(rng.choice([rng.uniform(0.55, 0.95), rng.uniform(0.32, 0.6)], p=[0.6, 0.4]))
+    tall = height * float(rng.choice([rng.uniform(0.55, 0.95), rng.uniform(0.28, 0.6)], p=[0.65, 0.35]))
     room = height * float(abs(rng.normal(0, 0.35)))
     baseline = tall / 2 + (height - tall) * float(rng.uniform(0, 1)) + 0.02 * height * float(rng.normal())
     # Digits are set along a strip that is long enough for any of them, and cut to length afterwards.
     strip = np.zeros((height, int(tall * (2.2 * max(1, len(text)) + 6) + 2 * room)), np.float32)
     writer = _Writer(strip, strokes, hand, tall, baseline, room, rng)
-    if rng.random() < 0.06:
+    if rng.random() < 0.1:
         writer.sign(marks.sign(rng) if rng.random() < 0.7 else marks.letter(rng))
     boxes = writer.digits(text)
-    if rng.random() < 0.18:
+    if rng.random() < 0.3:
         writer.ending()
     if not text:
-        for _ in range(int(rng.integers(0, 4))):
+        for _ in range(int(rng.integers(0, 6))):
             writer.sign((marks.letter, marks.letter, marks.scribble, marks.sign)[int(rng.integers(4))](rng))
     end = int(max([writer.x + room * rng.uniform(0, 1.5), *(box[2] for box in boxes), 8]))
     layer = strip[:, :end]
@@ -194,7 +198,7 @@ class _Writer:
     def digit(self, label: int) -> Box:
         glyph = self.strokes.pick(label, self.rng)
         size = float(np.exp(self.rng.normal(0, self.hand.size_noise)))
-        if label in (1, 4, 7, 9) and self.rng.random() < 0.15:  # stems that reach below the line
+        if label in (1, 4, 7, 9) and self.rng.random() < (0.3 if label == 1 else 0.15):  # stems that reach below the line
             return self._set(glyph, size * float(self.rng.uniform(1.1, 1.5)), drop=float(self.rng.uniform(0, 0.2)))
         return self._set(glyph, size)
 
@@ -319,7 +323,7 @@ def digit(strokes: DigitStrokes, rng: np.random.Generator, none: float = 0.3) ->
 
 def _single(glyph: Glyph, rng: np.random.Generator) -> tuple[np.ndarray, Box]:
     """A glyph alone in a picture: drawn on a screen, cut out of a form, or stretched as some data sets are."""
-    kind = rng.choice(["screen", "stretched", "paper"], p=[0.3, 0.25, 0.45])
+    kind = rng.choice(["screen", "stretched", "paper"], p=[0.3, 0.3, 0.4])
     side = int(np.exp(rng.uniform(np.log(28), np.log(120))))
     height, width = side, max(16, int(side * np.exp(rng.normal(0, 0.12))))
     layer = np.zeros((height, width), np.float32)
@@ -379,10 +383,9 @@ def _stretched(layer: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
 
 
 def _no_digit(strokes: DigitStrokes, rng: np.random.Generator) -> np.ndarray:
-    """A letter, a sign, a scribble, two digits at once, a blot, or lines of a form."""
-    kind = rng.choice(
-        ["printed", "letter", "sign", "scribble", "two", "blot", "lines"], p=[0.32, 0.28, 0.08, 0.1, 0.09, 0.08, 0.05]
-    )
+    """A letter, a sign, a scribble, two digits at once, a blot, lines of a form, or nothing at all."""
+    kinds = ["printed", "letter", "sign", "scribble", "two", "blot", "lines", "blank"]
+    kind = rng.choice(kinds, p=[0.28, 0.24, 0.08, 0.1, 0.08, 0.07, 0.08, 0.07])
     if kind == "printed":
         return _single(marks.printed_letter(rng), rng)[0]
     if kind == "letter":
@@ -395,6 +398,8 @@ def _no_digit(strokes: DigitStrokes, rng: np.random.Generator) -> np.ndarray:
         return _single(marks.joined(*(strokes.pick(int(rng.integers(10)), rng) for _ in range(2))), rng)[0]
     side = int(rng.integers(20, 80))
     layer = np.zeros((side, side), np.float32)
+    if kind == "blank":
+        return _in_a_cell(layer, side, rng)
     if kind == "lines":
         for _ in range(int(rng.integers(1, 4))):
             paper.rulings(layer, rng, side * rng.uniform(0.2, 1.0))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import inkdigits
 from inkdigits.dataset import Dataset
@@ -51,9 +51,9 @@ def test_one_digit_in_many_pictures_at_once(mnist: Dataset) -> None:
     readings = inkdigits.read_many(list(part.images), mode="digit")
     found = np.array([reading.digits[0].best for reading in readings])
     assert (found == part.labels).mean() >= 0.985
-    np.testing.assert_allclose(
-        readings[3].digits[0].probabilities, inkdigits.load_model().predict_proba(part.images[3:4])[0], atol=1e-5
-    )
+    alone = inkdigits.read(part.images[3], "digit").digits[0]
+    np.testing.assert_allclose(readings[3].digits[0].probabilities, alone.probabilities, atol=1e-5)
+    assert readings[3].digits[0].box == alone.box
 
 
 def test_modes(mnist: Dataset) -> None:
@@ -83,6 +83,43 @@ def test_unsure_is_a_question_mark_and_the_best_guess_stays() -> None:
     assert reading.best_text == "44\n44"
     assert line.box == (0, 0, 9, 9)
     assert reading.to_dict()["lines"][0]["digits"][0]["label"] is None
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_page_on_its_side_or_head(turns: int) -> None:
+    page = np.asarray(Image.open(EXAMPLES / "page.jpg").convert("L"))
+    upright, turned = inkdigits.read(page, "page"), inkdigits.read(np.rot90(page, turns).copy(), "page")
+    assert turned.best_text == upright.best_text
+    left, top, right, bottom = upright.digits[0].box
+    corner = np.zeros(page.shape, bool)
+    corner[top:bottom, left:right] = True
+    rows, columns = np.nonzero(np.rot90(corner, turns))
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    np.testing.assert_allclose(turned.digits[0].box, box, atol=3)
+
+
+def test_digits_that_touch_are_read_as_a_line_and_on_a_page(mnist: Dataset) -> None:
+    sheet = np.zeros((120, 200), np.uint8)
+    first, second = (np.kron(mnist.part("test").images[i], np.ones((2, 2), np.uint8)) for i in (0, 1))
+    sheet[30:86, 40:96] = first
+    sheet[30:86, 74:130] = np.maximum(sheet[30:86, 74:130], second)
+    sheet[58:62, 80:96] = 255  # a stroke that joins them
+    for mode in ("line", "page", "auto"):
+        reading = inkdigits.read(255 - sheet, mode)
+        assert reading.best_text == "72"
+        assert reading.digits[0].box[0] < 60 < reading.digits[1].box[2]
+
+
+def test_a_letter_a_scribble_and_a_blot_get_no_label() -> None:
+    font = ImageFont.load_default(90)
+    for letter in "AEHKMRWX":
+        picture = Image.new("L", (140, 140), 250)
+        ImageDraw.Draw(picture).text((40, 20), letter, fill=30, font=font)
+        assert inkdigits.read(picture, "digit").text in ("", "?")
+    rng = np.random.default_rng(0)
+    scribble = Image.new("L", (140, 140), 250)
+    ImageDraw.Draw(scribble).line([tuple(p) for p in rng.integers(20, 120, (14, 2)).tolist()], fill=20, width=4)
+    assert inkdigits.read(scribble, "digit").text in ("", "?")
 
 
 def test_a_ruling_line_and_dots_are_put_aside(mnist: Dataset) -> None:
