@@ -8,11 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import inkdigits
+from inkdigits import dataset
 from inkdigits.plots import draw_all, load_run
 from inkdigits.reading import overlay
+from inkdigits.synthesis import scenes
+from inkdigits.synthesis.forms import DigitStrokes
 from inkdigits.synthesis.synthesize import SynthesizeSettings, maker
 
 FOLDER = Path(__file__).parent / "images"
@@ -73,6 +77,25 @@ def made_lines() -> Image.Image:
     return canvas
 
 
+def made_readings(right: bool) -> Image.Image:
+    """Made lines of test digits that were read right or wrong, each with what was read and what is true."""
+    strokes = DigitStrokes(*dataset.prepare("mnist").part("test").labelled())
+    canvas, shown, number = Image.new("RGB", (1200, 420), "white"), 0, 0
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(17)
+    while shown < 15:
+        scene = scenes.line(strokes, np.random.default_rng([2, number]), height=56)
+        number += 1
+        reading = inkdigits.read(scene.picture, "line")
+        if (reading.best_text == scene.text) != right or not scene.text or scene.picture.shape[1] > 380:
+            continue
+        x, y = 400 * (shown % 3), 84 * (shown // 3)
+        canvas.paste(Image.fromarray(scene.picture), (x, y))
+        told = reading.text if right else f"{reading.text or 'nothing'}, but it is {scene.text}"
+        pen.text((x, y + 59), told, fill="black" if right else (190, 40, 20), font=font)
+        shown += 1
+    return canvas
+
+
 def save(picture: Image.Image, name: str) -> None:
     """Write a picture in few colours, so that it is small."""
     picture.convert("P", palette=Image.Palette.ADAPTIVE).save(FOLDER / name, optimize=True)
@@ -88,6 +111,8 @@ def main() -> None:
     save(overlay.explain(inkdigits.read(EXAMPLES / "blackboard.png")), "explain.png")
     save(fields_picture(), "fields.png")
     save(made_lines(), "made_lines.png")
+    save(made_readings(right=True), "read_right.png")
+    save(made_readings(right=False), "read_wrong.png")
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from inkdigits.errors import ImageError, UsageError
-from inkdigits.reading import images, reader
+from inkdigits.reading import images
 from inkdigits.reading.checks import CHECKS
 from inkdigits.reading.frame import find_corners, straightened
 from inkdigits.reading.images import Picture
 from inkdigits.reading.line import NONE
-from inkdigits.reading.reader import Place
+from inkdigits.reading.places import Place, classify, digit_places, line_places
+from inkdigits.reading.reader import least_confidence
 from inkdigits.reading.results import Digit
 
 Corners: TypeAlias = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -210,13 +211,13 @@ def read_fields(
         template = Template.load(template)
     elif not isinstance(template, Template):
         template = Template.from_dict(template)
-    least = reader.least_confidence(min_confidence, max_error)
+    least = least_confidence(min_confidence, max_error)
     sheet = images.load(source)
     if template.corners is not None:
         corners = find_corners(sheet) if isinstance(template.corners, str) else template.corners
         sheet = straightened(sheet, corners, template.aspect)
     places = [_places(sheet, field) for field in template.fields]
-    reader.classify([place for row in places for place in row])
+    classify([place for row in places for place in row])
     return {field.name: _constrained(field, row, least) for field, row in zip(template.fields, places, strict=True)}
 
 
@@ -227,11 +228,11 @@ def _places(sheet: np.ndarray, field: Field) -> list[Place]:
     if left >= right or top >= bottom:
         raise ImageError(f"field {field.name!r} is smaller than a pixel on a sheet of {width} × {height}: use a larger picture")
     if not field.cells:
-        return [place.moved(left, top) for place in reader.line_places(sheet[top:bottom, left:right])]
+        return [place.moved(left, top) for place in line_places(sheet[top:bottom, left:right])]
     edges = np.linspace(left, right, field.cells + 1).round().astype(int)
     places = []
     for start, end in itertools.pairwise(edges):
-        found = reader.digit_places(sheet[top:bottom, start : max(end, start + 1)])
+        found = digit_places(sheet[top:bottom, start : max(end, start + 1)])
         places += [place.moved(int(start), top) for place in found]
     return places
 

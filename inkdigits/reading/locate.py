@@ -22,6 +22,9 @@ _MIN_HEIGHT_SHARE = 0.02
 _SMALL = 0.4
 #: Marks longer than this many times their height are ruling lines.
 _LONGEST = 6.0
+#: A mark around another one of at least this share of its height, and so many pixels, is a box; of a mark that is larger
+#: than so many usual ones, that many usual heights count.
+_ENCLOSED, _ENCLOSED_PX, _LARGE = 0.4, 8, 1.5
 #: Two marks belong to one digit where they share this part of the narrower one's width …
 _SAME_COLUMN = 0.6
 #: … and are no further apart than this share of the usual height.
@@ -95,6 +98,7 @@ def locate(inked: np.ndarray) -> Layout:
         for mark in marks
         if max(mark.height, mark.width) >= least and mark.width <= _LONGEST * mark.height and frame.isdisjoint(mark.pieces)
     ]
+    candidates = _without_enclosing(candidates)
     if not candidates:
         return Layout([], [mark.box for mark in marks], pieces)
     usual = float(np.median([m.height for m in candidates if m.height >= 0.5 * max(c.height for c in candidates)]))
@@ -102,6 +106,19 @@ def locate(inked: np.ndarray) -> Layout:
     digits = [mark for mark in whole if mark.height >= _SMALL * usual]
     kept = {piece for mark in digits for piece in mark.pieces}
     return Layout(_lines(digits), [mark.box for mark in marks if not kept.issuperset(mark.pieces)], pieces)
+
+
+def _without_enclosing(marks: list[Mark]) -> list[Mark]:
+    """Marks but for those around another one that is no dot: boxes, tables, rings."""
+    boxes = np.array([mark.box for mark in marks]).reshape(-1, 4)
+    heights = boxes[:, 3] - boxes[:, 1]
+    kept = []
+    for mark, height in zip(marks, heights, strict=True):
+        left, top, right, bottom = mark.box
+        within = (boxes[:, 0] > left) & (boxes[:, 1] > top) & (boxes[:, 2] < right) & (boxes[:, 3] < bottom)
+        if not (within & (heights >= max(_ENCLOSED_PX, _ENCLOSED * min(height, _LARGE * np.median(heights))))).any():
+            kept.append(mark)
+    return kept
 
 
 def _joined(marks: list[Mark], usual: float) -> list[Mark]:

@@ -1,0 +1,107 @@
+"""Places where a digit may be, and the two networks that say what stands there."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from inkdigits import features
+from inkdigits.modeling.predict import READER_DIGIT, Classifier
+from inkdigits.reading.line import NONE, line_reader
+from inkdigits.reading.locate import Box, locate
+from inkdigits.reading.results import Digit
+
+#: How much more probable a less usual view of a digit must make it to be preferred.
+_LESS_USUAL = 0.1
+#: A line whose digits are less sure than this on average is looked at once more.
+_CLEAR_LINE = 0.8
+
+
+@dataclass
+class Place:
+    """A place where a digit may be.
+
+    Attributes:
+        box: Where, in pixels.
+        views: Its model inputs uint8 (28, 28), one for each way to see it; none where the probabilities are known.
+        probabilities: float32 (11,), of the ten digits and of none, once they are known.
+        seen: The view that the probabilities are of.
+    """
+
+    box: Box
+    views: Sequence[np.ndarray] = ()
+    probabilities: np.ndarray | None = None
+    seen: np.ndarray | None = None
+
+    def known(self) -> np.ndarray:
+        """The probabilities, after ``classify``."""
+        assert self.probabilities is not None
+        return self.probabilities
+
+    def digit(self, least: float) -> Digit:
+        """The digit, with a label where its confidence is at least ``least``."""
+        probabilities = self.known()[:NONE]
+        best = int(probabilities.argmax())
+        return Digit(best if probabilities[best] >= least else None, probabilities, self.box, self.seen)
+
+    def moved(self, x: int, y: int, scale: float = 1.0) -> Place:
+        """The same place, seen from a picture ``scale`` times as large in which this one's corner lies at (x, y)."""
+        left, top, right, bottom = (round(v * scale) for v in self.box)
+        return replace(self, box=(left + x, top + y, right + x, bottom + y))
+
+
+@functools.cache
+def classifier() -> Classifier:
+    """The classifier of single digits, loaded once."""
+    return Classifier(READER_DIGIT)
+
+
+def classify(places: Iterable[Place]) -> None:
+    """Fill in the probabilities of every place that has views: those of the view that looks most like a digit.
+
+    The first view is the usual one; each of the others must be so much more probable to be preferred.
+    """
+    waiting = [place for place in places if place.views]
+    if not waiting:
+        return
+    rows = iter(classifier().predict_proba(np.stack([view for place in waiting for view in place.views])))
+    for place in waiting:
+        seen = [next(rows) for _ in place.views]
+        best = int(np.argmax([row[:NONE].max() - _LESS_USUAL * i for i, row in enumerate(seen)]))
+        place.probabilities, place.seen = seen[best], place.views[best]
+
+
+def digit_places(picture: np.ndarray) -> list[Place]:
+    """The one place in a picture of one digit, uint8 (H, W); none where there is no ink."""
+    views = features.alternatives(picture)
+    return [Place((0, 0, picture.shape[1], picture.shape[0]), views)] if views[0].any() else []
+
+
+def line_places(picture: np.ndarray) -> list[Place]:
+    """The digits in a picture of a line, uint8 (H, W), with their probabilities, from left to right.
+
+    Where the line reader sees nothing clearly, the digits may be small: it looks again where there is ink.
+    """
+    places = _line_places(picture)
+    if mean_confidence(places) >= _CLEAR_LINE:
+        return places
+    boxes = np.array([mark.box for line in locate(features.ink(picture)).lines for mark in line])
+    if not boxes.size:
+        return places
+    tall = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    top, bottom = max(0, int(boxes[:, 1].min() - 0.1 * tall)), int(boxes[:, 3].max() + 0.1 * tall) + 1
+    left, right = max(0, int(boxes[:, 0].min() - 0.3 * tall)), int(boxes[:, 2].max() + 0.3 * tall) + 1
+    inked = [place.moved(left, top) for place in _line_places(picture[top:bottom, left:right])]
+    return max(places, inked, key=lambda found: sum(place.known()[:NONE].max() - 0.5 for place in found))
+
+
+def _line_places(picture: np.ndarray) -> list[Place]:
+    return [Place(found.box, probabilities=found.probabilities) for found in line_reader().read(picture)]
+
+
+def mean_confidence(places: list[Place]) -> float:
+    """Mean confidence of the digits at some places; 0 where there are none."""
+    return float(np.mean([place.known()[:NONE].max() for place in places])) if places else 0.0
