@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from inkdigits import __version__
-from inkdigits.errors import InkdigitsError, MissingExtraError, UsageError
+from inkdigits.errors import ImageError, InkdigitsError, MissingExtraError, UsageError
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -330,8 +330,9 @@ def read(
         if output or draw or explain:
             raise UsageError("--fields prints its answers: leave out -o, --draw and --explain")
         return _read_fields(names, template, as_json, sure)
-    if explain and len(names) > 1:
-        raise UsageError(f"--explain shows the steps for one picture, not for {len(names)}: name one")
+    if output and as_json:
+        raise UsageError(f"the ending of {output} chooses the form: leave out --json")
+    batch.check_outputs(names, output, draw, explain)
     return _read_digits(names, mode, as_json, output, draw, explain, sure)
 
 
@@ -346,60 +347,62 @@ def _read_digits(
 ) -> int:
     import json
 
-    from inkdigits.errors import ImageError
     from inkdigits.files import atomic
     from inkdigits.reading import batch, overlay, writers
     from inkdigits.reading.reader import read as step
 
-    if output:
-        writers.check_ending(output)
     failed, readings, drawn = 0, [], set[Path]()
     for name, source in batch.sources(names):
+        shown = click.format_filename(name)
         try:
             reading = step(source, mode, **sure)
-        except ImageError as error:
-            click.echo(f"inkdigits: {name}: {error}" if name not in str(error) else f"inkdigits: {error}", err=True)
-            failed = 1
+        except (ImageError, MissingExtraError) as error:
+            failed = _tell(shown, error)
             continue
         if draw:
-            single = len(names) == 1 and draw.suffix
-            writers.save([(name, reading)], draw if single else batch.beside(draw, name, drawn))
+            alone = len(names) == 1 and draw.suffix and not draw.is_dir()
+            writers.save([(shown, reading)], draw if alone else batch.beside(draw, name, drawn))
         if explain:
             with atomic(explain) as file:
                 overlay.explain(reading).save(file, "PNG")
         if output:
-            readings.append((name, reading))
+            readings.append((shown, reading))
         elif as_json:
-            click.echo(json.dumps({"source": name, **reading.to_dict()}))
+            click.echo(json.dumps({"source": shown, **reading.to_dict()}))
         else:
-            prefix = f"{name}\t" if len(names) > 1 else ""
+            prefix = f"{shown}\t" if len(names) > 1 else ""
             click.echo(prefix + reading.text.replace("\n", f"\n{prefix}"))
-    if output:
+    if output and readings:
         writers.save(readings, output)
         click.echo(f"{output}  {len(readings):,d} of {len(names):,d} pictures")
     return failed
 
 
+def _tell(name: str, error: Exception) -> int:
+    """Say on stderr which picture could not be read, and give the exit code for that."""
+    click.echo(f"inkdigits: {error}" if name in str(error) else f"inkdigits: {name}: {error}", err=True)
+    return 1
+
+
 def _read_fields(names: list[str], template: Path, as_json: bool, sure: dict[str, float | None]) -> int:
     import json
 
-    from inkdigits.errors import ImageError
     from inkdigits.reading import batch
     from inkdigits.reading.fields import Template, read_fields
 
     form, failed = Template.load(template), 0
     for name, source in batch.sources(names):
+        shown = click.format_filename(name)
         try:
             found = read_fields(source, form, **sure)
-        except ImageError as error:
-            click.echo(f"inkdigits: {name}: {error}", err=True)
-            failed = 1
+        except (ImageError, MissingExtraError) as error:
+            failed = _tell(shown, error)
             continue
         if as_json:
-            click.echo(json.dumps({"source": name, "fields": {key: value.to_dict() for key, value in found.items()}}))
+            click.echo(json.dumps({"source": shown, "fields": {key: value.to_dict() for key, value in found.items()}}))
             continue
         for key, value in found.items():
-            click.echo("\t".join([*([name] if len(names) > 1 else []), key, "?" if value.text is None else value.text]))
+            click.echo("\t".join([*([shown] if len(names) > 1 else []), key, "?" if value.text is None else value.text]))
     return failed
 
 

@@ -186,8 +186,13 @@ def strip_scale(shape: tuple[int, ...]) -> float:
 
 def reduced(picture: np.ndarray, side: int) -> np.ndarray:
     """A picture, uint8 (H, W), made smaller by averaging until no side is longer than ``side`` pixels."""
-    factor = -(-max(picture.shape) // side)
-    return picture if factor <= 1 else np.asarray(Image.fromarray(picture).reduce(factor))
+    factor = reduction(picture.shape, side)
+    return picture if factor == 1 else np.asarray(Image.fromarray(picture).reduce(factor))
+
+
+def reduction(shape: tuple[int, ...], side: int) -> int:
+    """How many times smaller ``reduced`` makes a picture of this shape."""
+    return -(-max(shape) // side)
 
 
 # --- Picture → ink ------------------------------------------------------------------------------------------------
@@ -301,21 +306,29 @@ def frame_pieces(pieces: np.ndarray, inked: np.ndarray) -> np.ndarray:
     within = np.bincount(pieces[inside].ravel(), weights=inked[inside].ravel(), minlength=len(weights))
     frame = within[at_border] < _WITHIN_SHARE * weights[at_border]
     if weights.sum() - weights[at_border].sum() >= _INNER_SHARE * weights.sum():
-        frame |= np.array([_reach_along_border(pieces == number) for number in at_border]) >= _FRAME_SHARE
+        frame |= _reach_along_border(pieces, at_border) >= _FRAME_SHARE
     return at_border[frame]
 
 
-def _reach_along_border(piece: np.ndarray) -> float:
-    """How far apart the places lie where a piece, bool (H, W), touches the border: at most 1, as a share of the longer side.
+def _reach_along_border(pieces: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """How far apart the places lie where each piece touches the border, as a share of the longer side; float (numbers,).
 
     A ruling runs along a side or through the picture; a digit that is cut close touches at a tip.
     """
-    height, width = piece.shape
-    rows = np.flatnonzero(piece[:, 0] | piece[:, -1])
-    columns = np.flatnonzero(piece[0] | piece[-1])
-    ys = [*rows, *([0] if piece[0].any() else []), *([height - 1] if piece[-1].any() else [])]
-    xs = [*columns, *([0] if piece[:, 0].any() else []), *([width - 1] if piece[:, -1].any() else [])]
-    return float(max(max(ys) - min(ys), max(xs) - min(xs)) + 1) / max(height, width)
+    height, width = pieces.shape
+    across, down = np.arange(width), np.arange(height)
+    rows = np.concatenate([np.zeros(width, np.int64), np.full(width, height - 1), down, down])
+    columns = np.concatenate([across, across, np.zeros(height, np.int64), np.full(height, width - 1)])
+    order = np.full(int(pieces.max()) + 1, -1)
+    order[numbers] = np.arange(len(numbers))
+    which = order[pieces[rows, columns]]
+    reach = np.zeros(len(numbers))
+    for at in (rows, columns):
+        least, most = np.full(len(numbers), np.iinfo(np.int64).max), np.zeros(len(numbers), np.int64)
+        np.minimum.at(least, which[which >= 0], at[which >= 0])
+        np.maximum.at(most, which[which >= 0], at[which >= 0])
+        reach = np.maximum(reach, most - least + 1)
+    return reach / max(height, width)
 
 
 # --- Ink → 28×28 --------------------------------------------------------------------------------------------------

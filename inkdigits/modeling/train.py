@@ -91,9 +91,7 @@ class TrainSettings:
             UsageError: the name that was given would lie elsewhere.
         """
         if self.run is not None:
-            if not re.fullmatch(r"\w[\w.-]*", self.run):
-                raise UsageError(f"{self.run!r} cannot name a run: use letters, digits, '.', '_' and '-'")
-            return self.run
+            return checked_run_name(self.run)
         words = [self.recipe]
         words += [self.task.replace(":", "-").replace(",", "-")] if self.task != "digits" else []
         words += [dataset.slug(self.data, self.transpose)] if self.data != "mnist" else []
@@ -397,6 +395,17 @@ def _meta(settings: TrainSettings, loop: _Loop, network: DigitNet, data: dataset
         "device": str(loop.device),
         **provenance(),
     }
+
+
+def checked_run_name(name: str) -> str:
+    """The name of a run's folder, if it can be one.
+
+    Raises:
+        UsageError: the folder would lie elsewhere.
+    """
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UsageError(f"{name!r} cannot name a run: use letters, digits, '.', '_' and '-'")
+    return name
 
 
 def provenance() -> dict[str, Any]:

@@ -29,7 +29,7 @@ from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.export import export_line_reader, export_onnx
 from inkdigits.modeling.networks import Conv, DigitNet, LineNet, parameter_count
 from inkdigits.modeling.tasks import READER, task
-from inkdigits.modeling.train import provenance
+from inkdigits.modeling.train import checked_run_name, provenance
 from inkdigits.synthesis import scenes
 from inkdigits.synthesis.forms import DigitStrokes
 
@@ -76,8 +76,10 @@ class ReaderSettings:
 
     def __post_init__(self) -> None:
         for name in ("digits", "lines"):
-            if getattr(self, name) < _JOB:
-                raise UsageError(f"{name} is {getattr(self, name)}: make at least {_JOB}")
+            if getattr(self, name) < _JOB or getattr(self, name) % _JOB:
+                raise UsageError(f"{name} is {getattr(self, name)}: make {_JOB} or a multiple of it")
+        if not 0 <= self.seed < 2**31 - 1:
+            raise UsageError(f"seed is {self.seed}: choose it between 0 and {2**31 - 2}")
         if self.only not in (None, "digit", "line"):
             raise UsageError(f"only is {self.only!r}: train digit, line or both")
         for name in ("digit_epochs", "line_epochs"):
@@ -93,20 +95,21 @@ def train_reader(settings: ReaderSettings) -> Path:
     """
     data = dataset.make_features(settings.data)
     train, validation = data.part("train").labelled(), data.part("validation").labelled()
-    folder = Project.current().models / settings.run
+    folder = Project.current().models / checked_run_name(settings.run)
     folder.mkdir(parents=True, exist_ok=True)
     meta_path = folder / "meta.json"
+    parts = {name: part.fingerprint() for name, part in data.parts.items() if name != "test"}
     meta = read_json(meta_path) if settings.only and meta_path.exists() else {}
     if settings.only != "line":
         digit, figures = _train_digit(settings, train, validation)
         export_onnx(digit, task(READER), folder / "digit.onnx", half=True)
-        meta["digit"] = _described(settings, digit, figures, folder / "digit.onnx")
+        meta |= {"data": parts, "digit": _described(settings, digit, figures, folder / "digit.onnx")}
+        write_json(meta_path, meta)
     if settings.only != "digit":
         line, figures = _train_line(settings, train, validation)
         export_line_reader(line, folder / "line.onnx")
-        meta["line"] = _described(settings, line, figures, folder / "line.onnx")
-    meta["data"] = {name: part.fingerprint() for name, part in data.parts.items() if name != "test"}
-    write_json(meta_path, meta)
+        meta |= {"data": parts, "line": _described(settings, line, figures, folder / "line.onnx")}
+        write_json(meta_path, meta)
     return folder
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inkdigits.errors import UsageError
+from inkdigits.reading import writers
 from inkdigits.reading.images import ENDINGS
 
 STDIN = "-"
@@ -22,21 +23,43 @@ def expanded(names: tuple[str, ...]) -> list[str]:
     found: list[str] = []
     for name in names:
         path = Path(name)
-        if path.is_dir():
+        if name and path.is_dir():
             within = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
             if not within:
                 raise UsageError(f"{name} holds no picture: files that end in {', '.join(ENDINGS)} are looked for")
             found += within
         elif glob.has_magic(name) and not path.exists():
-            matching = sorted(glob.glob(name, recursive=True))  # noqa: PTH207  # Path.glob takes no absolute patterns
+            matching = sorted(match for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
             if not matching:
                 raise UsageError(f"no file matches {name}: check the pattern")
-            found += [match for match in matching if Path(match).is_file()]
+            found += matching
         else:
             found.append(name)
     if found.count(STDIN) > 1:
         raise UsageError("- stands for the standard input, which can be read once only")
     return found
+
+
+def check_outputs(names: list[str], output: Path | None, draw: Path | None, explain: Path | None) -> None:
+    """Say before the work whether the files that are asked for can be written.
+
+    Raises:
+        UsageError: an ending names no form, or one picture is asked for of several.
+    """
+    if output:
+        if output.suffix.lower() in writers.PICTURES:
+            raise UsageError(f"{output} is a picture: give it with --draw")
+        writers.as_text([], output.suffix.lower().removeprefix("."))
+    if draw and draw.suffix and not draw.is_dir():
+        if draw.suffix.lower() not in writers.PICTURES:
+            raise UsageError(f"{draw} is no picture: let it end in {', '.join(writers.PICTURES)}, or name a folder")
+        if len(names) > 1:
+            raise UsageError(f"{draw} is one picture, but {len(names)} are to be read: name a folder")
+    if explain:
+        if explain.suffix.lower() != ".png":
+            raise UsageError(f"{explain} is no .png file: let its name end so")
+        if len(names) > 1:
+            raise UsageError(f"--explain shows the steps for one picture, not for {len(names)}: name one")
 
 
 def sources(names: list[str]) -> Iterator[tuple[str, str | bytes]]:

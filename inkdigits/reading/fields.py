@@ -10,11 +10,12 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -60,13 +61,26 @@ class Field:
     def __post_init__(self) -> None:
         left, top, right, bottom = self.box
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-            raise UsageError(
-                f"field {self.name!r} has the box {list(self.box)}: give left, top, right, bottom as shares in 0 to 1"
-            )
+            self._fault("box", list(self.box), "left, top, right, bottom as shares in 0 to 1")
         if isinstance(self.check, str) and self.check not in CHECKS:
-            raise UsageError(f"field {self.name!r} asks for the check {self.check!r}: use {', '.join(CHECKS)} or a function")
-        if self.cells < 0:
-            raise UsageError(f"field {self.name!r} has {self.cells} cells: use 0 for a line, or their number")
+            self._fault("check", self.check, f"{', '.join(CHECKS)} or a function")
+        if not (self.check is None or isinstance(self.check, str) or callable(self.check)):
+            self._fault("check", self.check, f"{', '.join(CHECKS)} or a function")
+        if not isinstance(self.cells, int) or self.cells < 0:
+            self._fault("cells", self.cells, "their number, or 0 for a line")
+        if self.length is not None and not self._is_length():
+            self._fault("length", self.length, "a number of digits, or the least and the most")
+        if self.allowed is not None and (isinstance(self.allowed, str) or not all(isinstance(t, str) for t in self.allowed)):
+            self._fault("allowed", self.allowed, "a list of texts, in quotation marks")
+
+    def _fault(self, key: str, value: object, right: str) -> NoReturn:
+        raise UsageError(f"field {self.name!r} has the {key} {value!r}: give {right}")
+
+    def _is_length(self) -> bool:
+        bounds = (self.length, self.length) if isinstance(self.length, int) else self.length
+        if not isinstance(bounds, tuple) or len(bounds) != 2 or not all(isinstance(v, int) for v in bounds):
+            return False
+        return 0 <= bounds[0] <= bounds[1]
 
     def admits(self, text: str) -> bool:
         """Whether a text can stand in this field."""
@@ -98,15 +112,24 @@ class Template:
     aspect: float | None = None
 
     def __post_init__(self) -> None:
-        names = [field.name for field in self.fields]
-        if doubled := {name for name in names if names.count(name) > 1}:
+        doubled = [name for name, count in Counter(field.name for field in self.fields).items() if count > 1]
+        if doubled:
             raise UsageError(f"several fields are called {', '.join(sorted(doubled))}: give each its own name")
-        if isinstance(self.corners, str) and self.corners != "find":
-            raise UsageError(f"corners are {self.corners!r}: give four points, 'find' or nothing")
+        if isinstance(self.corners, str):
+            if self.corners != "find":
+                raise UsageError(f"corners are {self.corners!r}: give four points, 'find' or nothing")
+        elif self.corners is not None and not (len(self.corners) == 4 and np.isin(np.shape(self.corners), (4, 2)).all()):
+            raise UsageError(f"the template has {len(self.corners)} corners: give four points, or 'find'")
+        elif self.corners is not None and not all(-0.5 <= v <= 1.5 for corner in self.corners for v in corner):
+            raise UsageError(f"corners are {list(self.corners)}: give them as shares of the picture, in 0 to 1")
+        if self.aspect is not None and not (isinstance(self.aspect, int | float) and 0.01 <= self.aspect <= 100):
+            raise UsageError(f"aspect is {self.aspect!r}: give width over height, between 0.01 and 100")
 
     @classmethod
     def grid(cls, rows: int, columns: int, corners: Corners | str | None = None, **known: Any) -> Template:
         """A grid of equal cells with a digit each, called r1c1 to r9c9; ``known`` goes to every ``Field``."""
+        if not (isinstance(rows, int) and isinstance(columns, int) and 1 <= rows <= 1000 and 1 <= columns <= 1000):
+            raise UsageError(f"the grid has {rows!r} rows and {columns!r} columns: give whole numbers between 1 and 1000")
         fields = []
         for row in range(rows):
             for column in range(columns):
@@ -127,8 +150,6 @@ class Template:
             corners = content.get("corners")
             if corners is not None and not isinstance(corners, str):
                 corners = tuple((float(x), float(y)) for x, y in corners)
-                if len(corners) != 4:
-                    raise UsageError(f"the template has {len(corners)} corners: give four, or 'find'")
             if unknown := set(content) - {"corners", "aspect", "fields", "grid"}:
                 raise UsageError(
                     f"the template has the unknown key {sorted(unknown)[0]!r}: use corners, aspect, fields or grid"
@@ -136,7 +157,7 @@ class Template:
             if "grid" in content:
                 return cls.grid(corners=corners, **content["grid"])
             fields = tuple(_field(field) for field in content["fields"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, UsageError):
                 raise
             raise UsageError(f"the template is not understood ({error}): see the example in the documentation") from None
@@ -161,7 +182,7 @@ class Template:
 def _field(content: Mapping[str, Any]) -> Field:
     length = content.get("length")
     if isinstance(length, list):
-        length = int(length[0]), int(length[1])
+        length = tuple(length)
     return Field(**{**content, "box": tuple(content["box"]), "length": length})
 
 
@@ -209,8 +230,10 @@ def read_fields(
     """
     if isinstance(template, str | PathLike):
         template = Template.load(template)
-    elif not isinstance(template, Template):
+    elif isinstance(template, Mapping):
         template = Template.from_dict(template)
+    elif not isinstance(template, Template):
+        raise UsageError(f"the template is {template!r}: give a Template, the same as a dictionary, or a file's name")
     least = least_confidence(min_confidence, max_error)
     sheet = images.load(source)
     if template.corners is not None:
@@ -260,15 +283,16 @@ def most_probable(rows: Sequence[np.ndarray], admits: Callable[[str], bool]) -> 
     levels = [row / row.sum() for row in levels]
     first = (0,) * len(rows)
     heap = [(-float(np.prod([row[0] for row in levels])), first)]
-    seen, rest = {first}, 1.0
+    seen, rest, mass = {first}, 1.0, 0.0
     admitted: dict[str, float] = {}
-    while heap and rest > _REST * sum(admitted.values()) and len(seen) < _MOST_TEXTS:
+    while heap and rest > _REST * mass and len(seen) < _MOST_TEXTS:
         negative, choice = heapq.heappop(heap)
         rest += negative
         symbols = [int(order[i]) for order, i in zip(orders, choice, strict=True)]
         text = "".join(str(symbol) for symbol in symbols if symbol != NONE)
         if admits(text):
             admitted[text] = admitted.get(text, 0.0) - negative
+            mass -= negative
         for place, i in enumerate(choice):
             following = (*choice[:place], i + 1, *choice[place + 1 :])
             if i < NONE and following not in seen:
@@ -277,4 +301,4 @@ def most_probable(rows: Sequence[np.ndarray], admits: Callable[[str], bool]) -> 
     if not admitted:
         return None, 0.0
     best = max(admitted, key=admitted.__getitem__)
-    return best, min(1.0, admitted[best] / (sum(admitted.values()) + max(rest, 0.0)))
+    return best, min(1.0, admitted[best] / (mass + max(rest, 0.0)))

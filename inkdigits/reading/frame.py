@@ -87,8 +87,12 @@ def straightened(picture: np.ndarray, corners: Corners, aspect: float | None = N
     """
     size = np.array([picture.shape[1], picture.shape[0]])
     points = np.array(corners, np.float64) * size
-    if _area(points) < 1:
-        raise ImageError(f"the corners {[list(corner) for corner in corners]} span no sheet: give them as shares in 0 to 1")
+    sides = np.roll(points, -1, axis=0) - points
+    turns = sides[:, 0] * np.roll(sides[:, 1], -1) - sides[:, 1] * np.roll(sides[:, 0], -1)
+    if not np.isfinite(turns).all() or turns.min() < 1:  # every corner turns clockwise, as the eye sees it
+        given = [list(corner) for corner in corners]
+        right_order = "top left, top right, bottom right, bottom left"
+        raise ImageError(f"the corners {given} span no sheet: give {right_order} as shares in 0 to 1")
     top, right, bottom, left = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
     width, height = (top + bottom) / 2, (left + right) / 2
     if aspect:

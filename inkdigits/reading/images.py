@@ -62,6 +62,7 @@ def pages(source: Picture) -> Iterator[np.ndarray]:
     else:
         name = str(source) if isinstance(source, str | PathLike) else "the picture"
         with _complaints(name), _opened(source) as file:
+            file.seek(0)
             head = file.read(16)
             file.seek(0)
             if head.startswith(_PDF):
@@ -74,7 +75,7 @@ def pages(source: Picture) -> Iterator[np.ndarray]:
 def _opened(source: str | PathLike[str] | bytes | BinaryIO) -> Iterator[BinaryIO]:
     if isinstance(source, str | PathLike):
         with Path(source).open("rb") as file:
-            yield file
+            yield file if file.seekable() else io.BytesIO(file.read())
     elif isinstance(source, bytes):
         yield io.BytesIO(source)
     elif source.seekable():
@@ -151,7 +152,8 @@ def _pdf_pages(file: BinaryIO, name: str) -> Iterator[np.ndarray]:
         for page in document:
             width, height = (side / 72 for side in page.get_size())
             dpi = min(_PDF_DPI, (MAX_PIXELS / max(width * height, 1e-6)) ** 0.5)
-            yield page.render(scale=dpi / 72, grayscale=True).to_numpy().squeeze().copy()
+            pixels = page.render(scale=dpi / 72, grayscale=True).to_numpy()
+            yield pixels.reshape(pixels.shape[:2]).copy()
 
 
 def _grey(image: Image.Image) -> np.ndarray:

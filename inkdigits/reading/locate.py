@@ -20,6 +20,8 @@ Box = tuple[int, int, int, int]
 _MIN_HEIGHT_SHARE = 0.02
 #: Marks below this share of the usual height are no digits: dots, commas, dashes.
 _SMALL = 0.4
+#: Only the highest so many marks are looked at: a page of noise has more.
+_MOST_MARKS = 2_000
 #: Marks longer than this many times their height are ruling lines.
 _LONGEST = 6.0
 #: A mark around another one of at least this share of its height, and so many pixels, is a box; of a mark that is larger
@@ -98,7 +100,7 @@ def locate(inked: np.ndarray) -> Layout:
         for mark in marks
         if max(mark.height, mark.width) >= least and mark.width <= _LONGEST * mark.height and frame.isdisjoint(mark.pieces)
     ]
-    candidates = _without_enclosing(candidates)
+    candidates = _without_enclosing(sorted(candidates, key=lambda mark: -mark.height)[:_MOST_MARKS])
     if not candidates:
         return Layout([], [mark.box for mark in marks], pieces)
     usual = float(np.median([m.height for m in candidates if m.height >= 0.5 * max(c.height for c in candidates)]))
@@ -112,11 +114,12 @@ def _without_enclosing(marks: list[Mark]) -> list[Mark]:
     """Marks but for those around another one that is no dot: boxes, tables, rings."""
     boxes = np.array([mark.box for mark in marks]).reshape(-1, 4)
     heights = boxes[:, 3] - boxes[:, 1]
+    usual = float(np.median(heights)) if marks else 0.0
     kept = []
     for mark, height in zip(marks, heights, strict=True):
         left, top, right, bottom = mark.box
         within = (boxes[:, 0] > left) & (boxes[:, 1] > top) & (boxes[:, 2] < right) & (boxes[:, 3] < bottom)
-        if not (within & (heights >= max(_ENCLOSED_PX, _ENCLOSED * min(height, _LARGE * np.median(heights))))).any():
+        if not (within & (heights >= max(_ENCLOSED_PX, _ENCLOSED * min(height, _LARGE * usual)))).any():
             kept.append(mark)
     return kept
 
@@ -124,14 +127,18 @@ def _without_enclosing(marks: list[Mark]) -> list[Mark]:
 def _joined(marks: list[Mark], usual: float) -> list[Mark]:
     """Marks with those above and below them that belong to the same digit."""
     marks = sorted(marks, key=lambda mark: mark.box[1])
-    joined: list[Mark] = []
+    done: list[Mark] = []
+    near: list[Mark] = []  # those that a mark further down may still belong to
     for mark in marks:
-        partner = next((m for m in joined if _same_digit(m, mark, usual)), None)
+        reach = mark.box[1] - _GAP * usual
+        done += [m for m in near if m.box[3] < reach]
+        near = [m for m in near if m.box[3] >= reach]
+        partner = next((m for m in near if _same_digit(m, mark, usual)), None)
         if partner is None:
-            joined.append(mark)
+            near.append(mark)
         else:
-            joined[joined.index(partner)] = partner.joined(mark)
-    return joined
+            near[near.index(partner)] = partner.joined(mark)
+    return done + near
 
 
 def _same_digit(upper: Mark, lower: Mark, usual: float) -> bool:
@@ -144,12 +151,16 @@ def _same_digit(upper: Mark, lower: Mark, usual: float) -> bool:
 def _lines(marks: list[Mark]) -> list[list[Mark]]:
     """Marks in reading order: lines from top to bottom, each from left to right."""
     lines: list[list[Mark]] = []
+    bottoms: list[int] = []  # of each line's lowest mark
     for mark in sorted(marks, key=lambda m: m.box[1] + m.box[3]):
-        line = next((found for found in lines if _on_line(found, mark)), None)
-        if line is None:
+        reached = (i for i, bottom in enumerate(bottoms) if bottom > mark.box[1])
+        number = next((i for i in reached if _on_line(lines[i], mark)), None)
+        if number is None:
             lines.append([mark])
+            bottoms.append(mark.box[3])
         else:
-            line.append(mark)
+            lines[number].append(mark)
+            bottoms[number] = max(bottoms[number], mark.box[3])
     lines.sort(key=lambda line: float(np.mean([mark.box[1] + mark.box[3] for mark in line])))
     return [sorted(line, key=lambda mark: mark.box[0]) for line in lines]
 

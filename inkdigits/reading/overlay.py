@@ -33,7 +33,7 @@ def _overlay(picture: Image.Image, reading: Reading) -> Image.Image:
     for box in reading.ignored:
         pen.rectangle([v * scale for v in box], outline=IGNORED, width=1)
     for line in reading.lines:
-        if line.page:
+        if line.page != reading.first_page:
             continue
         for digit in line.digits:
             colour = UNSURE if digit.label is None else SURE
@@ -68,7 +68,8 @@ def explain(reading: Reading) -> Image.Image:
         ("1  the picture, and what was read", _fit(_overlay(Image.fromarray(source), reading), _PANEL)),
         ("2  the ink that was found", _fit(inked, _PANEL)),
     ]
-    digits = reading.digits[:_MOST_TILES]
+    digits = [digit for line in reading.lines if line.page == reading.first_page for digit in line.digits]
+    found, digits = len(digits), digits[:_MOST_TILES]
     top = _HEAD + max(panel.height for _, panel in panels) + 2 * _PAD + _HEAD
     width = _PAD + 2 * (_PANEL[0] + _PAD)
     canvas = Image.new("RGB", (width, top + -(-len(digits) // _TILES_A_ROW) * _CELL + _PAD), "white")
@@ -78,7 +79,7 @@ def explain(reading: Reading) -> Image.Image:
         pen.text((x, 8), title, fill="black", font=font)
         canvas.paste(panel, (x, _HEAD))
         pen.rectangle((x, _HEAD, x + panel.width, _HEAD + panel.height), outline=IGNORED)
-    shown = f" (the first {len(digits)} of {len(reading.digits)})" if len(digits) < len(reading.digits) else ""
+    shown = f" (the first {len(digits)} of {found})" if len(digits) < found else ""
     title = (
         f"3  what the network saw of each digit, and how probable each label is{shown}" if digits else "3  no digit was found"
     )

@@ -16,8 +16,8 @@ NO_DIGIT = 0.5
 #: Pages are read from pictures whose longer side is at most this many pixels.
 _LONGEST = 2_200
 #: A mark that is no digit may be two that touch if it is as wide as this share of its height; it is then read as a line,
-#: with a margin in heights, and parted if every part is at least so sure.
-_NARROWEST_PAIR, _MARGIN, _SURE_PART = 0.5, 0.15, 0.7
+#: with a margin in heights, and parted if every part is at least so sure. A page of print has many; so many are tried.
+_NARROWEST_PAIR, _MARGIN, _SURE_PART, _MOST_PARTED = 0.5, 0.15, 0.7, 60
 #: For ``auto``: a picture shows a line if it is so much wider than high, its digits take up such a share of its height, and
 #: the line reader is not much less sure of them than the classifier is of the marks on the page.
 _LINE_ASPECT, _LINE_HEIGHT, _LINE_BONUS = 1.4, 0.28, 0.25
@@ -44,22 +44,31 @@ class Page:
 
 def upright_page(picture: np.ndarray) -> Page:
     """The digits of a page that may lie on its side or stand on its head; boxes are those of the picture as it is."""
-    found = _read_page(picture)
+    factor = features.reduction(picture.shape, _LONGEST)
+    small = features.reduced(picture, _LONGEST)
+    found, turns = _marks(small), 0
     clear, marks = found.clear(), sum(len(line) for line in found.lines)
-    if marks < _FEWEST_TO_TURN or clear >= _UPRIGHT * marks:
-        return found
-    turned = [(turns, _read_page(np.rot90(picture, turns))) for turns in (1, 2, 3)]
-    turns, best = max(turned, key=lambda pair: pair[1].clear())
-    if best.clear() < max(_FEWEST_TO_TURN, _CLEARER * clear):
-        return found
-    lines = [[replace(place, box=_turned_back(place.box, turns, picture.shape)) for place in line] for line in best.lines]
-    return Page(lines, [_turned_back(box, turns, picture.shape) for box in best.ignored])
+    if marks >= _FEWEST_TO_TURN and clear < _UPRIGHT * marks:
+        turned = [(turns, _marks(np.rot90(small, turns))) for turns in (1, 2, 3)]
+        other_turns, other = max(turned, key=lambda pair: pair[1].clear())
+        if other.clear() >= max(_FEWEST_TO_TURN, _CLEARER * clear):
+            found, turns = other, other_turns
+    found = _parted(np.rot90(small, turns), found)
+
+    def in_picture(box: Box) -> Box:
+        left, top, right, bottom = (factor * v for v in _turned_back(box, turns, small.shape))
+        return left, top, min(right, picture.shape[1]), min(bottom, picture.shape[0])
+
+    lines = [[replace(place, box=in_picture(place.box)) for place in line] for line in found.lines]
+    return Page(lines, [in_picture(box) for box in found.ignored])
 
 
 def _turned_back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:
     """A box in a picture that ``np.rot90`` has turned, in the picture as it was, of this shape (H, W)."""
     left, top, right, bottom = box
     height, width = shape[:2]
+    if turns == 0:
+        return box
     if turns == 1:
         return width - bottom, left, width - top, right
     if turns == 2:
@@ -67,31 +76,33 @@ def _turned_back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:
     return top, height - right, bottom, height - left
 
 
-def _read_page(picture: np.ndarray) -> Page:
-    """The digits anywhere in a picture, uint8 (H, W)."""
-    small = features.reduced(picture, _LONGEST)
-    scale = picture.shape[1] / small.shape[1]
-    inked = features.ink(small)
+def _marks(picture: np.ndarray) -> Page:
+    """The marks of a picture, uint8 (H, W), each taken for one digit or none."""
+    inked = features.ink(picture)
     layout = locate(inked)
     lines = [[Place(mark.box, [features.normalise(layout.cut(inked, mark))]) for mark in line] for line in layout.lines]
     classify(place for line in lines for place in line)
-    lines = [[part for place in line for part in _parted(small, place)] for line in lines]
-    if scale == 1:
-        return Page(lines, layout.ignored)
-    ignored = [Place(box).moved(0, 0, scale).box for box in layout.ignored]
-    return Page([[place.moved(0, 0, scale) for place in line] for line in lines], ignored)
+    return Page(lines, layout.ignored)
 
 
-def _parted(picture: np.ndarray, place: Place) -> list[Place]:
-    """The digits of a mark that is none by itself, but may be several that touch; else the mark as it is."""
-    left, top, right, bottom = place.box
-    if place.known()[NONE] < NO_DIGIT or right - left < _NARROWEST_PAIR * (bottom - top):
-        return [place]
-    margin = max(1, round(_MARGIN * (bottom - top)))
-    x, y = max(0, left - margin), max(0, top - margin)
-    found = line_places(picture[y : bottom + margin, x : right + margin])
-    sure = [part.moved(x, y) for part in found if part.known()[:NONE].max() >= _SURE_PART]
-    return sure if len(sure) >= 2 and len(sure) == len(found) else [place]
+def _parted(picture: np.ndarray, page: Page) -> Page:
+    """A page whose marks that are no digit by themselves, but several that touch, are parted."""
+    tried, lines = 0, []
+    for line in page.lines:
+        parts: list[Place] = []
+        for place in line:
+            left, top, right, bottom = place.box
+            if place.known()[NONE] < NO_DIGIT or right - left < _NARROWEST_PAIR * (bottom - top) or tried >= _MOST_PARTED:
+                parts.append(place)
+                continue
+            tried += 1
+            margin = max(1, round(_MARGIN * (bottom - top)))
+            x, y = max(0, left - margin), max(0, top - margin)
+            found = line_places(picture[y : bottom + margin, x : right + margin])
+            sure = len(found) >= 2 and all(part.known()[:NONE].max() >= _SURE_PART for part in found)
+            parts += [part.moved(x, y) for part in found] if sure else [place]
+        lines.append(parts)
+    return Page(lines, page.ignored)
 
 
 def choose_mode(picture: np.ndarray) -> tuple[str, Page | None]:

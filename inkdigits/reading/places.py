@@ -16,6 +16,8 @@ from inkdigits.reading.results import Digit
 
 #: How much more probable a less usual view of a digit must make it to be preferred.
 _LESS_USUAL = 0.1
+#: The line reader is asked about digits that are less sure than this, on pictures of at most so many pixels a side.
+_DOUBTFUL, _PAPER_SIDE = 0.9, 160
 #: A line whose digits are less sure than this on average is looked at once more.
 _CLEAR_LINE = 0.8
 
@@ -27,12 +29,14 @@ class Place:
     Attributes:
         box: Where, in pixels.
         views: Its model inputs uint8 (28, 28), one for each way to see it; none where the probabilities are known.
+        paper: uint8 (H, W), what there is to be seen at the place, for a second opinion.
         probabilities: float32 (11,), of the ten digits and of none, once they are known.
         seen: The view that the probabilities are of.
     """
 
     box: Box
     views: Sequence[np.ndarray] = ()
+    paper: np.ndarray | None = None
     probabilities: np.ndarray | None = None
     seen: np.ndarray | None = None
 
@@ -47,9 +51,9 @@ class Place:
         best = int(probabilities.argmax())
         return Digit(best if probabilities[best] >= least else None, probabilities, self.box, self.seen)
 
-    def moved(self, x: int, y: int, scale: float = 1.0) -> Place:
-        """The same place, seen from a picture ``scale`` times as large in which this one's corner lies at (x, y)."""
-        left, top, right, bottom = (round(v * scale) for v in self.box)
+    def moved(self, x: int, y: int) -> Place:
+        """The same place, seen from a picture in which this one's corner lies at (x, y)."""
+        left, top, right, bottom = self.box
         return replace(self, box=(left + x, top + y, right + x, bottom + y))
 
 
@@ -71,13 +75,31 @@ def classify(places: Iterable[Place]) -> None:
     for place in waiting:
         seen = [next(rows) for _ in place.views]
         best = int(np.argmax([row[:NONE].max() - _LESS_USUAL * i for i, row in enumerate(seen)]))
-        place.probabilities, place.seen = seen[best], place.views[best]
+        place.probabilities, place.seen = _with_second_opinion(seen[best], place.paper), place.views[best]
+
+
+def _with_second_opinion(probabilities: np.ndarray, paper: np.ndarray | None) -> np.ndarray:
+    """Probabilities of a doubtful digit, with what the line reader makes of the paper, if it sees one digit there.
+
+    The two networks see different things, ink in 28×28 pixels and grey paper, and err on different digits.
+    """
+    if paper is None or probabilities[:NONE].max() >= _DOUBTFUL:
+        return probabilities
+    margin = max(paper.shape) // 4
+    edge = int(np.median(np.concatenate([paper[0], paper[-1], paper[:, 0], paper[:, -1]])))
+    around = np.pad(paper, margin, constant_values=edge)
+    opinions = []
+    for picture in (paper, around):
+        found = [digit.probabilities for digit in line_reader().read(picture) if digit.probabilities[NONE] < 0.5]
+        opinions += found if len(found) == 1 else []
+    return (probabilities + np.mean(opinions, axis=0)) / 2 if opinions else probabilities
 
 
 def digit_places(picture: np.ndarray) -> list[Place]:
     """The one place in a picture of one digit, uint8 (H, W); none where there is no ink."""
     views = features.alternatives(picture)
-    return [Place((0, 0, picture.shape[1], picture.shape[0]), views)] if views[0].any() else []
+    box = (0, 0, picture.shape[1], picture.shape[0])
+    return [Place(box, views, features.reduced(picture, _PAPER_SIDE))] if views[0].any() else []
 
 
 def line_places(picture: np.ndarray) -> list[Place]:

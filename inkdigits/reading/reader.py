@@ -26,7 +26,7 @@ MAX_ERROR = 0.02
 #: Where a picture should show a digit, it is said to show none only if that is as probable as this; else it is unsure.
 _NO_DIGIT = 0.97
 #: Readings are made in parts of so many pictures, so that memory stays bounded.
-_PART = 2_048
+_PART = 256
 
 
 def read(
@@ -135,7 +135,7 @@ class _Plan:
             ignored += [place.box for place in places if place.known()[NONE] >= self.none]
             if kept:
                 lines.append(Line(tuple(place.digit(least) for place in kept), self.number))
-        return Reading(tuple(lines), tuple(ignored), self.size)
+        return Reading(tuple(lines), tuple(ignored), (self.size,), self.number)
 
 
 def _plan(picture: np.ndarray, mode: str, number: int) -> _Plan:
@@ -153,5 +153,6 @@ def _plan(picture: np.ndarray, mode: str, number: int) -> _Plan:
 def _merged(source: Picture, readings: list[Reading]) -> Reading:
     """The pages of one source as one reading."""
     lines = tuple(line for reading in readings for line in reading.lines)
+    sizes = tuple(reading.size for reading in readings)
     # A stream has been read to its end, and draws no more.
-    return replace(readings[0], lines=lines, source=None if hasattr(source, "read") else source)
+    return replace(readings[0], lines=lines, sizes=sizes, source=None if hasattr(source, "read") else source)

@@ -87,14 +87,21 @@ class Reading:
     Attributes:
         lines: From top to bottom, page by page.
         ignored: Boxes of the marks that are no digits, on the first page.
-        size: Width and height of the first page in pixels.
-        source: The picture that was read, for ``draw``.
+        sizes: Width and height of each page in pixels.
+        first_page: Number of the first page, from 0.
+        source: The picture that was read, for ``draw``; it is kept as long as the reading is.
     """
 
     lines: tuple[Line, ...]
     ignored: tuple[Box, ...] = ()
-    size: tuple[int, int] = (0, 0)
+    sizes: tuple[tuple[int, int], ...] = ((0, 0),)
+    first_page: int = 0
     source: Picture | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the first page in pixels."""
+        return self.sizes[0]
 
     @property
     def digits(self) -> tuple[Digit, ...]:

@@ -19,7 +19,8 @@ from inkdigits.reading.results import Line, Reading
 Named = Sequence[tuple[str, Reading]]
 
 _COLUMNS = ("source", "page", "line", "position", "label", "best", "confidence", "left", "top", "right", "bottom")
-_PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+#: Endings of overlay pictures, and the formats behind them.
+PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
 def save(readings: Named, path: Path) -> None:
@@ -29,25 +30,15 @@ def save(readings: Named, path: Path) -> None:
         UsageError: the ending names no form, or a picture was asked for of several readings.
     """
     ending = path.suffix.lower()
-    if ending in _PICTURES:
+    if ending in PICTURES:
         if len(readings) != 1:
             raise UsageError(f"{path} is one picture, but {len(readings)} were read: draw them one by one")
         with atomic(path) as file:
-            readings[0][1].draw().save(file, _PICTURES[ending])
+            readings[0][1].draw().save(file, PICTURES[ending])
         return
     content = as_text(readings, ending.removeprefix("."))
     with atomic(path, "w") as file:
         file.write(content)
-
-
-def check_ending(path: Path) -> None:
-    """Say before the work whether ``save`` will know the form.
-
-    Raises:
-        UsageError: the ending names no form.
-    """
-    if path.suffix.lower() not in _PICTURES:
-        as_text([], path.suffix.lower().removeprefix("."))
 
 
 def as_text(readings: Named, form: str) -> str:
@@ -83,10 +74,7 @@ def table(readings: Named, delimiter: str) -> str:
     """A row for each digit, under a header."""
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    edges = ("left", "top", "right", "bottom")
-    writer.writerow(
-        ("source", "page", "line", "position", "label", "best", "confidence", *edges, *(f"p{d}" for d in range(10)))
-    )
+    writer.writerow((*_COLUMNS, *(f"p{label}" for label in range(10))))
     for name, reading in readings:
         for number, line in enumerate(reading.lines, start=1):
             for position, digit in enumerate(line.digits, start=1):
@@ -101,9 +89,9 @@ def hocr(readings: Named) -> str:
     """One hOCR document with a page for each page of each reading."""
     pages = []
     for name, reading in readings:
-        for page in range(1 + max((line.page for line in reading.lines), default=0)):
+        for page, size in enumerate(reading.sizes, start=reading.first_page):
             lines = "".join(_hocr_line(line) for line in reading.lines if line.page == page)
-            box = (0, 0, *reading.size)
+            box = (0, 0, *size)
             image = f"image &quot;{escape(name)}&quot;; " if name else ""
             pages.append(f'<div class="ocr_page" title="{image}{_bbox(box)}; ppageno {page}">\n{lines}</div>\n')
     return (

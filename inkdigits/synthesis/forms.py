@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from inkdigits.errors import DataError
 from inkdigits.synthesis.strokes import HEIGHT, SIDE, Glyph, Points, curve, from_lines, from_shape
 
 _MIDDLE = SIDE / 2
@@ -174,10 +175,16 @@ class DigitStrokes:
 
     Args:
         images: uint8 (N, 28, 28), 0 = paper, 255 = ink.
-        labels: int64 (N,), 0 to 9.
+        labels: int64 (N,), 0 to 9, each of them at least once.
+
+    Raises:
+        DataError: a digit is missing.
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
+        missing = [digit for digit in range(10) if not (labels == digit).any()]
+        if missing:
+            raise DataError(f"there are no images of {', '.join(map(str, missing))}: strokes of all ten digits are needed")
         self._images = images
         self._by_label: Sequence[np.ndarray] = [np.flatnonzero(labels == digit) for digit in range(10)]
         self._glyphs: dict[int, Glyph] = {}

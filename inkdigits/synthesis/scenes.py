@@ -130,7 +130,7 @@ def page(
     lines = text.split("\n") if text is not None else [_text(rng, 12) for _ in range(int(rng.integers(1, 12)))]
     hand = _Hand.of(rng)
     pitch = height / (len(lines) + 1)
-    tall = min(pitch * float(rng.uniform(0.3, 0.6)), width / (1.3 * max(1, *map(len, lines))), height / 8)
+    tall = min(pitch * float(rng.uniform(0.3, 0.6)), 0.8 * width / (1.9 * max(1, *map(len, lines))), height / 8)
     slope = float(rng.normal(0, 0.02))
     layer = np.zeros((height, width), np.float32)
     boxes: list[Box] = []

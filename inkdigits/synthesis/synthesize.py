@@ -49,7 +49,10 @@ class SynthesizeSettings:
             raise UsageError(f"count is {self.count}: choose it between 1 and 10000000")
         if not 16 <= self.height <= 1000:
             raise UsageError(f"height is {self.height}: choose it between 16 and 1000 pixels")
-        if self.text is not None and (self.kind == "digit" or set(self.text) - set("0123456789 |")):
+        if not 0 <= self.seed < 2**31:
+            raise UsageError(f"seed is {self.seed}: choose it between 0 and {2**31 - 1}")
+        admitted = "0123456789 |" if self.kind == "page" else "0123456789 "
+        if self.text is not None and (self.kind == "digit" or set(self.text) - set(admitted)):
             raise UsageError(
                 f"text is {self.text!r}: give digits and spaces for a line, or such lines separated by | for a page"
             )

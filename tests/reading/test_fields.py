@@ -140,6 +140,12 @@ def test_cells_and_lines_of_a_form(mnist: Dataset) -> None:
     assert found["day"].digits[0].box[0] >= 2 * CELL - 2
 
 
+def test_corners_that_span_no_sheet() -> None:
+    for corners in ([[0, 0], [1, 1], [1, 1], [0, 1]], [[0, 0], [0, 1], [1, 1], [1, 0]], [[0, 0], [1, 0], [0.2, 0.2], [0, 1]]):
+        with pytest.raises(ImageError, match="span no sheet"):
+            inkdigits.read_fields(np.full((90, 90), 9, np.uint8), {"grid": {"rows": 1, "columns": 1}, "corners": corners})
+
+
 def test_no_frame() -> None:
     with pytest.raises(ImageError, match="no frame"):
         inkdigits.read_fields(np.full((200, 200), 250, np.uint8), Template.grid(2, 2, corners="find"))
@@ -156,6 +162,16 @@ def test_no_frame() -> None:
         ({"fields": [{"name": "a", "box": [0, 0, 2, 1]}]}, "in 0 to 1"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "check": "crc"}]}, "luhn"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "colour": "red"}]}, "not understood"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "allowed": [2024]}]}, "in quotation marks"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "allowed": "2024"}]}, "in quotation marks"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "length": [3]}]}, "least and the most"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "length": [5, 2]}]}, "least and the most"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "length": "5"}]}, "least and the most"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "cells": 2.5}]}, "their number"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "check": 97}]}, "or a function"),
+        ({"fields": [], "aspect": "wide"}, "width over height"),
+        ({"fields": [], "corners": [[60, 40], [350, 70], [330, 300], [40, 260]]}, "as shares of the picture"),
+        ({"grid": {"rows": 0, "columns": 3}}, "whole numbers"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1]}, {"name": "a", "box": [0, 0, 1, 1]}]}, "called a"),
     ],
 )

@@ -29,14 +29,18 @@ def tiff(mnist: Dataset) -> bytes:
     return file.getvalue()
 
 
-def test_all_pages_of_a_tiff(tiff: bytes) -> None:
+def test_all_pages_of_a_tiff(tiff: bytes, mnist: Dataset) -> None:
     reading = inkdigits.read(tiff, "digit")
     assert reading.best_text == "7\n2\n1"
     assert [line.page for line in reading.lines] == [0, 1, 2]
     pages = list(inkdigits.read_pages(tiff, "digit"))
     assert [page.best_text for page in pages] == ["7", "2", "1"]
     assert [page.to_dict()["lines"][0]["page"] for page in pages] == [0, 1, 2]
-    assert pages[1].draw().size == pages[1].size or max(pages[1].draw().size) == 640
+    drawn = np.asarray(inkdigits.read(np.asarray(paper(mnist, 1)), "digit").draw())
+    np.testing.assert_array_equal(np.asarray(pages[1].draw()), drawn)  # the second page has its box too
+    for pages_in, hocr in ((3, reading.to_hocr()), (1, pages[1].to_hocr())):
+        assert hocr.count('class="ocr_page"') == pages_in
+        assert hocr.count('class="ocrx_cinfo"') == pages_in
 
 
 def test_a_tiff_of_200_pages_is_streamed(mnist: Dataset) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -106,6 +107,28 @@ def test_a_folder_with_a_bad_picture(folder: Path, tmp_path: Path, run_cli: Run)
     assert "2 of 3 pictures" in out
     sources = {Path(row["source"]).name for row in csv.DictReader((tmp_path / "all.csv").open())}
     assert sources == {"a.png", "b.PNG"}
+
+
+def test_what_cannot_be_written_is_said_before_the_work(folder: Path, tmp_path: Path, run_cli: Run) -> None:
+    for asked, said in (
+        (["-o", tmp_path / "x.png"], "give it with --draw"),
+        (["--draw", tmp_path / "x.csv"], "is no picture"),
+        (["--draw", tmp_path / "x.png"], "name a folder"),
+        (["--explain", tmp_path / "x.jpg"], "no .png file"),
+        (["-o", tmp_path / "x.csv", "--json"], "leave out --json"),
+    ):
+        code, out, err = run_cli("read", folder, *asked)
+        assert (code, out) == (2, "")
+        assert said in err
+
+
+def test_a_missing_extra_stops_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, run_cli: Run) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    (folder / "b.pdf").write_bytes(b"%PDF-1.4")
+    code, out, err = run_cli("read", folder, "--mode", "digit")
+    assert code == 1
+    assert "inkdigits[pdf]" in err
+    assert len(out.splitlines()) == 2
 
 
 def test_patterns_and_empty_folders(folder: Path, run_cli: Run) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from inkdigits.dataset import Dataset
+from inkdigits.errors import DataError
 from inkdigits.synthesis import paper, scenes
 from inkdigits.synthesis.forms import DigitStrokes
 
@@ -36,6 +37,20 @@ def test_every_digit_has_a_box_in_the_picture(strokes: DigitStrokes) -> None:
             assert 0 <= top < bottom <= height
         middles = [(left + right) / 2 for left, _, right, _ in scene.boxes]
         assert middles == sorted(middles)
+
+
+def test_pages_keep_their_digits_on_the_sheet(strokes: DigitStrokes) -> None:
+    for seed in range(12):
+        scene = scenes.page(strokes, np.random.default_rng(seed), size=(500, 400))
+        assert len(scene.boxes) == sum(map(len, scene.lines))
+        for left, top, right, bottom in scene.boxes:
+            assert 0 <= left < right <= 500
+            assert 0 <= top < bottom <= 400
+
+
+def test_a_source_without_all_digits() -> None:
+    with pytest.raises(DataError, match="no images of 0, 1"):
+        DigitStrokes(np.zeros((3, 28, 28), np.uint8), np.array([5, 5, 5]))
 
 
 def test_a_text_of_ones_own(strokes: DigitStrokes) -> None:

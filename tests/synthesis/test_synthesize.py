@@ -52,6 +52,8 @@ def test_nothing_is_mixed_into_a_folder_that_holds_something(source: str, tmp_pa
         ({"height": 5}, "between 16"),
         ({"text": "12a"}, "give digits"),
         ({"kind": "digit", "text": "1"}, "give digits"),
+        ({"kind": "line", "text": "1|2"}, "give digits"),
+        ({"seed": -1}, "between 0"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, object], message: str) -> None:
