@@ -34,6 +34,8 @@ _FLAT_SHARE, _FLAT_LEVELS = 0.3, 3
 _MIN_CONTRAST, _NOISE_TIMES, _LEAST_CONTRAST = 16, 8, 6
 #: Share of each side that is left out where a frame may stand there.
 _INSET_SHARE = 0.13
+#: Lines of a frame lie in this share of a picture's height or width at either end.
+_RULED_SHARE = 0.35
 #: Levels below this share of the ink's own are taken for noise or for the veil around a stroke.
 _NOISE_SHARE = 0.25
 #: Marks with less than this share of all ink are specks.
@@ -76,7 +78,7 @@ def alternatives(picture: np.ndarray) -> list[np.ndarray]:
     """The model inputs that one picture of one digit may come to; the first is ``prepare``'s.
 
     Whether a piece at the picture's border is a part of the digit or of a frame cannot be told from the ink alone. So where
-    there is such a piece, the picture is prepared with it too, and once more without its outer part; the classifier says
+    there is such a piece, the picture is prepared with it too, and once more within the frame's lines; the classifier says
     which of them looks like a digit.
 
     Args:
@@ -88,8 +90,9 @@ def alternatives(picture: np.ndarray) -> list[np.ndarray]:
     inked = ink(picture)
     if min(picture.shape) < _FRAMED_SIDE or not _border(inked).any():
         return [normalise(without_debris(inked))]
-    inset_y, inset_x = (int(_INSET_SHARE * side) for side in picture.shape)
-    inner = picture[inset_y : picture.shape[0] - inset_y, inset_x : picture.shape[1] - inset_x]
+    top, bottom = _within_rulings(inked)
+    left, right = _within_rulings(inked.T)
+    inner = picture[top:bottom, left:right]
     found = [without_debris(inked), _without_specks(inked), without_debris(ink(inner))]
     return [normalise(found[0])] + [normalise(other) for other in found[1:] if other.any()]
 
@@ -276,6 +279,19 @@ def without_debris(inked: np.ndarray) -> np.ndarray:
 def _without_specks(inked: np.ndarray) -> np.ndarray:
     pieces = connected_pieces(inked > 0)
     return np.where(_no_specks(pieces, inked)[pieces], inked, 0).astype(np.uint8)
+
+
+def _within_rulings(inked: np.ndarray) -> tuple[int, int]:
+    """First row and the one after the last between the lines of a frame, or, where there are none, within the margin."""
+    height, width = inked.shape
+    length = width // 2
+    runs = np.cumsum(np.pad(inked >= 64, ((0, 0), (1, 0))), axis=1)
+    ruled = np.flatnonzero((runs[:, length:] - runs[:, :-length] == length).any(1))
+    above, below = ruled[ruled < _RULED_SHARE * height], ruled[ruled >= (1 - _RULED_SHARE) * height]
+    margin = int(_INSET_SHARE * height)
+    first = int(above.max()) + 2 if above.size else 0 if below.size else margin
+    last = int(below.min()) - 1 if below.size else height if above.size else height - margin
+    return first, last
 
 
 def _no_specks(pieces: np.ndarray, inked: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ from inkdigits.reading.locate import Box
 _MARGINS = (0.05, 0.3)
 #: … unless what is left would be nearly as high as the whole picture.
 _NEAR_ENOUGH = 0.95
+#: One look may be blind to a digit; it counts no more against a text than this.
+_LEAST_LOG = -30.0
 #: Index of "no digit here" among the network's eleven classes.
 NONE = 10
 
@@ -57,20 +59,50 @@ class LineReader:
     def read(self, picture: np.ndarray) -> list[Found]:
         """The digits in a picture of one line, from left to right.
 
+        The network looks twice, at the whole picture and at what is near the digits that it found; where the two readings
+        differ, the one that is more probable by both looks together is taken.
+
         Args:
             picture: uint8 (H, W), dark ink on light paper or the other way round.
         """
-        found = self._look(picture)
+        first, found = self._look(picture)
         left, top, right, bottom = _surroundings(found, picture.shape)
         if bottom - top > _NEAR_ENOUGH * picture.shape[0]:
             return found
-        closer = self._look(picture[top:bottom, left:right])
-        return [Found(digit.probabilities, _moved(digit.box, left, top)) for digit in closer]
+        second, closer = self._look(picture[top:bottom, left:right])
+        closer = [Found(digit.probabilities, _moved(digit.box, left, top)) for digit in closer]
+        texts = [[int(digit.probabilities.argmax()) for digit in reading] for reading in (closer, found)]
+        if texts[0] == texts[1]:
+            return closer
+        scores = [sum(max(log_probability(look, text), _LEAST_LOG) for look in (first, second)) for text in texts]
+        return closer if scores[0] >= scores[1] else found
 
-    def _look(self, picture: np.ndarray) -> list[Found]:
+    def _look(self, picture: np.ndarray) -> tuple[np.ndarray, list[Found]]:
+        """The probabilities at each place, float32 (T, 11), and what they come to."""
         strip = features.strip(picture)
         probabilities, edges = self._session.run(["probabilities", "edges"], {"strips": strip[None, None].astype(np.float32)})
-        return _digits(probabilities[0], edges[0], picture.shape)
+        return probabilities[0], _digits(probabilities[0], edges[0], picture.shape)
+
+
+def log_probability(probabilities: np.ndarray, text: list[int]) -> float:
+    """Logarithm of the probability that places, float (T, 11), say a text, over all ways to align it with them.
+
+    Source: Graves et al., "Connectionist Temporal Classification", ICML 2006, section 4.1 (forward variables).
+    """
+    logs = np.log(np.maximum(probabilities, 1e-9))
+    if not text:
+        return float(logs[:, NONE].sum())
+    states = np.full(2 * len(text) + 1, NONE)  # none, first digit, none, second digit, …, none
+    states[1::2] = text
+    skips = np.zeros(len(states), bool)  # a state that may follow the one before the last: a digit unlike the last digit
+    skips[3::2] = states[3::2] != states[1:-2:2]
+    forward = np.full(len(states) + 2, -np.inf)  # two impossible states in front, so that every state has two before it
+    forward[2:4] = logs[0, states[:2]]
+    for row in logs[1:]:
+        ways = np.logaddexp(forward[2:], forward[1:-1])
+        ways = np.where(skips, np.logaddexp(ways, forward[:-2]), ways)
+        forward[2:] = ways + row[states]
+    return float(np.logaddexp(forward[-1], forward[-2]))
 
 
 def _surroundings(found: list[Found], shape: tuple[int, ...]) -> Box:

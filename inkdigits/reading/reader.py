@@ -24,7 +24,7 @@ MODES = ("auto", "digit", "line", "page")
 #: Digits whose chance of error is larger are given as "unsure", unless something else is asked for.
 MAX_ERROR = 0.02
 #: Where a picture should show a digit, it is said to show none only if that is as probable as this; else it is unsure.
-_NO_DIGIT = 0.97
+_NO_DIGIT = 0.995
 #: Readings are made in parts of so many pictures, so that memory stays bounded.
 _PART = 256
 

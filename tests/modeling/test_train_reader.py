@@ -16,7 +16,7 @@ from inkdigits.modeling import train_reader as step  # noqa: E402
 from inkdigits.modeling.export import export_line_reader  # noqa: E402
 from inkdigits.modeling.networks import LineNet  # noqa: E402
 from inkdigits.modeling.predict import Classifier  # noqa: E402
-from inkdigits.reading.line import NONE, LineReader  # noqa: E402
+from inkdigits.reading.line import NONE, LineReader, log_probability  # noqa: E402
 from inkdigits.synthesis import scenes  # noqa: E402
 from inkdigits.synthesis.forms import DigitStrokes  # noqa: E402
 
@@ -27,6 +27,17 @@ def test_the_best_path_of_scores() -> None:
         scores[place, label] = 1.0
     assert step.best_path(scores) == [3, 3, 7, 0]
     assert step.best_path(np.eye(11)[[10, 10]]) == []
+
+
+def test_the_probability_of_a_text_is_that_of_ctc() -> None:
+    rng = np.random.default_rng(3)
+    for text in ([], [4], [4, 4], [0, 1, 1, 9]):
+        probabilities = rng.dirichlet(np.ones(11), 12).astype(np.float32)
+        logs = torch.from_numpy(probabilities).log()[:, None]
+        loss = torch.nn.functional.ctc_loss(
+            logs, torch.tensor([text]), torch.tensor([12]), torch.tensor([len(text)]), blank=NONE, reduction="none"
+        )
+        assert log_probability(probabilities, text) == pytest.approx(-float(loss), rel=1e-4)
 
 
 def test_edges_are_wanted_near_the_middle_of_a_digit_alone() -> None:
