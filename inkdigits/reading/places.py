@@ -22,8 +22,9 @@ _DOUBTFUL, _PAPER_SIDE, _SECOND_WEIGHT = 0.97, 160, 0.5
 #: Chosen on strangers' digits (docs/reading.md): what is made to train on is harder than what people write, and makes the
 #: classifier too modest. Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 _TEMPERATURE, _LEAST = 0.88, 1e-6
-#: A line whose digits are less sure than this on average is looked at once more.
-_CLEAR_LINE = 0.8
+#: A line whose digits are less sure than this on average, or less high than this share of the picture, is looked at once
+#: more.
+_CLEAR_LINE, _LARGE_SHARE = 0.8, 0.35
 
 
 @dataclass
@@ -119,10 +120,11 @@ def digit_places(picture: np.ndarray) -> list[Place]:
 def line_places(picture: np.ndarray) -> list[Place]:
     """The digits in a picture of a line, uint8 (H, W), with their probabilities, from left to right.
 
-    Where the line reader sees nothing clearly, the digits may be small: it looks again where there is ink.
+    Where the line reader sees nothing clearly, or small digits, it may have missed others: it looks again where there is ink.
     """
     places = _line_places(picture)
-    if mean_confidence(places) >= _CLEAR_LINE:
+    heights = [place.box[3] - place.box[1] for place in places]
+    if mean_confidence(places) >= _CLEAR_LINE and np.median(heights) >= _LARGE_SHARE * picture.shape[0]:
         return places
     boxes = np.array([mark.box for line in locate(features.ink(picture)).lines for mark in line])
     if not boxes.size:
