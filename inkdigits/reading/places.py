@@ -20,8 +20,9 @@ _LESS_USUAL = 0.1
 #: opinion counts that much of the classifier's.
 _DOUBTFUL, _PAPER_SIDE, _SECOND_WEIGHT = 0.97, 160, 0.5
 #: Chosen on strangers' digits (docs/reading.md): what is made to train on is harder than what people write, and makes the
-#: classifier too modest. Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-_TEMPERATURE, _LEAST = 0.88, 1e-6
+#: classifier too modest; the line reader, trained without smoothed labels, is too bold.
+#: Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+_TEMPERATURE, _LINE_TEMPERATURE, _LEAST = 0.88, 1.25, 1e-6
 #: A line whose digits are less sure than this on average, or less high than this share of the picture, is looked at once
 #: more.
 _CLEAR_LINE, _LARGE_SHARE = 0.8, 0.35
@@ -93,7 +94,12 @@ def _weighed(probabilities: np.ndarray, paper: np.ndarray | None) -> np.ndarray:
         second = _second_opinion(paper)
         if second is not None:
             logs = logs + _SECOND_WEIGHT * np.log(np.maximum(second, _LEAST))
-    powers = np.exp((logs - logs.max()) / _TEMPERATURE)
+    return _tempered(logs, _TEMPERATURE)
+
+
+def _tempered(logs: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities from their logarithms, up to a constant, at a temperature."""
+    powers = np.exp((logs - logs.max()) / temperature)
     return powers / powers.sum()
 
 
@@ -137,7 +143,11 @@ def line_places(picture: np.ndarray) -> list[Place]:
 
 
 def _line_places(picture: np.ndarray) -> list[Place]:
-    return [Place(found.box, probabilities=found.probabilities) for found in line_reader().read(picture)]
+    places = []
+    for found in line_reader().read(picture):
+        logs = np.log(np.maximum(found.probabilities, _LEAST))
+        places.append(Place(found.box, probabilities=_tempered(logs, _LINE_TEMPERATURE)))
+    return places
 
 
 def mean_confidence(places: list[Place]) -> float:
