@@ -119,8 +119,18 @@ def digit_places(picture: np.ndarray) -> list[Place]:
     if not views[0].any():
         return []
     # Of a picture that is a model input already, there is nothing more to see.
-    paper = None if np.array_equal(views[0], picture) else features.reduced(picture, _PAPER_SIDE)
-    return [Place((0, 0, picture.shape[1], picture.shape[0]), views, paper)]
+    if np.array_equal(views[0], picture):
+        return [Place(_around(picture), views)]
+    box = _around(features.without_debris(features.ink(picture)))
+    return [Place(box, views, features.reduced(picture, _PAPER_SIDE))]
+
+
+def _around(inked: np.ndarray) -> Box:
+    """The box around all ink, uint8 (H, W), or the whole picture where there is none."""
+    rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+    if not rows.size:
+        return 0, 0, inked.shape[1], inked.shape[0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def line_places(picture: np.ndarray) -> list[Place]:

@@ -58,6 +58,14 @@ def test_one_digit_in_many_pictures_at_once(mnist: Dataset) -> None:
     assert readings[3].digits[0].box == alone.box
 
 
+def test_the_box_of_one_digit_is_around_its_ink(mnist: Dataset) -> None:
+    sheet = np.full((120, 200), 250, np.uint8)
+    sheet[60:88, 130:158] -= (mnist.part("test").images[0] * 0.9).astype(np.uint8)
+    left, top, right, bottom = inkdigits.read(sheet, "digit").digits[0].box
+    assert 128 <= left < 140 < 148 < right <= 160
+    assert 58 <= top < 70 < 80 < bottom <= 90
+
+
 def test_modes(mnist: Dataset) -> None:
     sheet = np.zeros((80, 60), np.uint8)
     sheet[4:32, 4:32], sheet[44:72, 24:52] = mnist.part("test").images[:2]
