@@ -74,7 +74,7 @@ def renewed(picture: np.ndarray) -> np.ndarray:
     return normalise(without_debris(ink(picture)))
 
 
-def alternatives(picture: np.ndarray) -> list[np.ndarray]:
+def alternatives(picture: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """The model inputs that one picture of one digit may come to; the first is ``prepare``'s.
 
     Whether a piece at the picture's border is a part of the digit or of a frame cannot be told from the ink alone. So where
@@ -83,18 +83,23 @@ def alternatives(picture: np.ndarray) -> list[np.ndarray]:
 
     Args:
         picture: uint8 (H, W), as for ``prepare``.
+
+    Returns:
+        the inputs, uint8 (28, 28), and the ink that the first of them shows, uint8 (H, W): the picture itself where it is
+        a model input already.
     """
     picture = _checked(picture)
     if is_prepared(picture[None])[0]:
-        return [picture.copy()]
+        return [picture.copy()], picture
     inked = ink(picture)
+    digit = without_debris(inked)
     if min(picture.shape) < _FRAMED_SIDE or not _border(inked).any():
-        return [normalise(without_debris(inked))]
+        return [normalise(digit)], digit
     top, bottom = _within_rulings(inked)
     left, right = _within_rulings(inked.T)
     inner = picture[top:bottom, left:right]
-    found = [without_debris(inked), _without_specks(inked), without_debris(ink(inner))]
-    return [normalise(found[0])] + [normalise(other) for other in found[1:] if other.any()]
+    others = [_without_specks(inked), without_debris(ink(inner))]
+    return [normalise(digit)] + [normalise(other) for other in others if other.any()], digit
 
 
 def prepare_batch(pictures: np.ndarray) -> np.ndarray:
@@ -304,8 +309,8 @@ def _no_specks(pieces: np.ndarray, inked: np.ndarray) -> np.ndarray:
 def frame_pieces(pieces: np.ndarray, inked: np.ndarray) -> np.ndarray:
     """Numbers of the pieces at the picture's border that are no digits: of a frame, a ruling or a neighbour.
 
-    That is a piece which lies almost wholly in the margin, or one that is long while a fair part of the ink lies free of the
-    border.
+    That is a piece which lies almost wholly in the margin, or one that touches the border at places far apart while a fair
+    part of the ink lies free of it.
 
     Args:
         pieces: unsigned (H, W), as ``connected_pieces`` numbers them.

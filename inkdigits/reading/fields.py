@@ -15,21 +15,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
 
 from inkdigits.errors import ImageError, UsageError
 from inkdigits.reading import images
 from inkdigits.reading.checks import CHECKS
-from inkdigits.reading.frame import find_corners, straightened
+from inkdigits.reading.frame import Corners, find_corners, straightened
 from inkdigits.reading.images import Picture
 from inkdigits.reading.line import NONE
 from inkdigits.reading.places import Place, classify, digit_places, line_places
 from inkdigits.reading.reader import least_confidence
 from inkdigits.reading.results import Digit
-
-Corners: TypeAlias = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
 #: The search for texts ends when what has not been looked at is, all together, less probable than this share of what was
 #: admitted, or after so many texts.

@@ -115,14 +115,12 @@ def _second_opinion(paper: np.ndarray) -> np.ndarray | None:
 
 def digit_places(picture: np.ndarray) -> list[Place]:
     """The one place in a picture of one digit, uint8 (H, W); none where there is no ink."""
-    views = features.alternatives(picture)
+    views, inked = features.alternatives(picture)
     if not views[0].any():
         return []
     # Of a picture that is a model input already, there is nothing more to see.
-    if np.array_equal(views[0], picture):
-        return [Place(_around(picture), views)]
-    box = _around(features.without_debris(features.ink(picture)))
-    return [Place(box, views, features.reduced(picture, _PAPER_SIDE))]
+    paper = None if inked is picture else features.reduced(picture, _PAPER_SIDE)
+    return [Place(_around(inked), views, paper)]
 
 
 def _around(inked: np.ndarray) -> Box:
