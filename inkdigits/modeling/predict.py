@@ -42,13 +42,7 @@ class Classifier:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise ModelError(f"{path} does not exist: train it first, or check its name")
-        try:
-            session = onnxruntime.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors share no base class
-            reason = str(error).splitlines()[0][:120]
-            raise ModelError(f"{path} is no ONNX model or is damaged ({reason}): train it again") from None
+        session = open_onnx(path)
         self.path = path
         self.task = _task_of(path, session)
         self._session = session
@@ -90,11 +84,21 @@ class Classifier:
         return content if content.get("model_sha256") == sha256_file(self.path) else {}
 
 
-def session_options() -> onnxruntime.SessionOptions:
-    """How ONNX Runtime is to run our networks."""
+def open_onnx(path: Path) -> onnxruntime.InferenceSession:
+    """An ONNX file, ready to run.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist: train it first, or check its name")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
-    return options
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        reason = str(error).splitlines()[0][:120]
+        raise ModelError(f"{path} is no ONNX model or is damaged ({reason}): train it again") from None
 
 
 def _task_of(path: Path, session: onnxruntime.InferenceSession) -> Task:

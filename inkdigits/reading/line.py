@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from inkdigits import features
 from inkdigits.errors import ModelError
-from inkdigits.modeling.predict import READER_LINE, session_options
+from inkdigits.modeling.predict import READER_LINE, open_onnx
 from inkdigits.reading.locate import Box
 
 #: A line is looked at again without the paper above, below and beside it, but for these margins in heights of a digit …
@@ -49,10 +48,7 @@ class LineReader:
     """
 
     def __init__(self, path: Path = READER_LINE) -> None:
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), session_options(), providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors share no base class
-            raise ModelError(f"{path} is no ONNX model or is damaged ({str(error).splitlines()[0][:120]})") from None
+        self._session = open_onnx(path)
         if [o.name for o in self._session.get_outputs()] != ["probabilities", "edges"]:
             raise ModelError(f"{path} is no line reader: make one with inkdigits train-reader")
 
