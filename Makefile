@@ -49,7 +49,7 @@ pictures: $(VENV)/.train train ## make the pictures in examples/ and docs/images
 	@$(VENV)/bin/python docs/make_examples.py
 	@$(VENV)/bin/python docs/make_pictures.py $(RECIPE)
 
-weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (an hour on two cores)
+weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (two hours on two cores)
 	@$(RUN) train-reader
 	@cp models/reader/digit.onnx models/reader/line.onnx models/reader/meta.json inkdigits/weights/reader/
 	@$(RUN) train --recipe default --run shipped

@@ -169,15 +169,15 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 
 @cli.command()
 @click.option("--digits", default=300_000, show_default=True, help="Pictures of one digit to make.")
-@click.option("--lines", default=160_000, show_default=True, help="Pictures of lines to make.")
+@click.option("--lines", default=400_000, show_default=True, help="Pictures of lines to make.")
 @click.option("--digit-epochs", default=8, show_default=True, help="How often each picture of a digit is seen.")
-@click.option("--line-epochs", default=7, show_default=True, help="How often each line is seen.")
+@click.option("--line-epochs", default=6, show_default=True, help="How often each line is seen.")
 @click.option("--data", default="mnist", show_default=True, help="The source of the strokes, as for 'inkdigits data'.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same pictures.")
 @click.option("--run", default="reader", show_default=True, help="Name of the folder below models/.")
 @click.option("--only", type=click.Choice(["digit", "line"]), help="Train one of the two networks; keep the run's other one.")
 def train_reader(**settings: Any) -> None:
-    """Train the networks of 'inkdigits read' on made pictures into models/<run>/. It takes an hour on two cores.
+    """Train the networks of 'inkdigits read' on made pictures into models/<run>/. It takes two hours on two cores.
 
     Example: inkdigits train-reader --digits 20000 --lines 10000 --run trial
     """

@@ -174,9 +174,10 @@ def strip(picture: np.ndarray) -> np.ndarray:
     levels = np.asarray(Image.fromarray(picture).resize(size, method), np.float32)
     typical = float(np.median(levels))
     depth = typical - levels
-    # The outer parts don't vote on what is ink: a brighter or darker neighbour of the line often shows there.
+    # Ink is what is rare and far from the paper, so the third power weighs it against shadows, which are wide and shallow.
+    # The outer parts don't vote: a brighter or darker neighbour of the line often shows there.
     inner = depth[STRIP_HEIGHT // 8 : -STRIP_HEIGHT // 8, size[0] // 12 : size[0] - size[0] // 12]
-    if inner.sum() < 0:
+    if (inner**3).sum() < 0:
         depth = -depth
     full = max(float(np.percentile(depth, 98)), _MIN_CONTRAST)
     stretched = np.clip(_STRIP_PAPER + depth * ((_STRIP_INK - _STRIP_PAPER) / full), 0, 255).astype(np.uint8)

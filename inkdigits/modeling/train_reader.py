@@ -66,9 +66,9 @@ class ReaderSettings:
     """
 
     digits: int = 300_000
-    lines: int = 160_000
+    lines: int = 400_000
     digit_epochs: int = 8
-    line_epochs: int = 7
+    line_epochs: int = 6
     data: str = "mnist"
     seed: int = 0
     run: str = "reader"
@@ -191,13 +191,14 @@ def _line_job(seed: tuple[int, int]) -> list[tuple[np.ndarray, np.ndarray, int, 
     made: list[tuple[np.ndarray, np.ndarray, int, np.ndarray]] = []
     while len(made) < _JOB:
         scene = scenes.line(_strokes, rng, features.STRIP_HEIGHT, _MOST_DIGITS)
-        if scene.picture.shape[1] > _WIDEST:
+        strip = features.strip(scene.picture)
+        if strip.shape[1] > _WIDEST:
             continue
         labels, boxes = np.full(_MOST_DIGITS, NONE), np.zeros((_MOST_DIGITS, 4), np.float32)
         length = len(scene.text)
         if length:
             labels[:length], boxes[:length] = list(map(int, scene.text)), scene.boxes
-        made.append((features.strip(scene.picture), labels, length, boxes))
+        made.append((strip, labels, length, boxes))
     return made
 
 

@@ -112,11 +112,11 @@ def choose_mode(picture: np.ndarray) -> tuple[str, Page | None]:
     digits = found.digits()
     # What touches the border is more often a piece of a frame than a digit.
     inner = [p for p in digits if p.box[0] > 1 and p.box[1] > 1 and p.box[2] < width - 1 and p.box[3] < height - 1]
-    if sum(len(line) for line in found.lines) <= 1 or (len(inner) <= 1 and width < _LINE_ASPECT * height):
-        return "digit", None
+    alone = sum(len(line) for line in found.lines) <= 1 or len(inner) <= 1
     if width >= _LINE_ASPECT * height:
         line = [place for place in line_places(picture) if place.known()[NONE] < NO_DIGIT]
         tall = float(np.median([place.box[3] - place.box[1] for place in line])) if line else 0.0
-        if tall >= _LINE_HEIGHT * height and mean_confidence(line) >= mean_confidence(digits) - _LINE_BONUS:
+        fits = tall >= _LINE_HEIGHT * height and mean_confidence(line) >= mean_confidence(digits) - _LINE_BONUS
+        if fits and (len(line) > 1 or not alone):
             return "line", None
-    return "page", found
+    return ("digit", None) if alone else ("page", found)

@@ -28,7 +28,7 @@ def one(rng: np.random.Generator) -> Glyph:
     lean = rng.normal(0.03, 0.1)
     head, foot = (lean / 2, -0.5), (-lean / 2, 0.5)
     stem = curve(_placed([head, (0, 0), foot], rng, 0.015))
-    length = float(rng.choice([rng.uniform(0.12, 0.45), rng.uniform(0.4, 0.95)]))
+    length = float(rng.choice([rng.uniform(0.12, 0.45), rng.uniform(0.4, 1.05)], p=[0.4, 0.6]))
     angle = np.radians(rng.uniform(32 + 13 * length, 66))  # below the horizontal; a 7's bar lies flatter
     reach, drop = length * np.cos(angle), length * np.sin(angle)
     start, half = (head[0] - reach, head[1] + drop), (head[0] - reach / 2, head[1] + drop / 2)
@@ -59,7 +59,7 @@ def four(rng: np.random.Generator) -> Glyph:
 
     Or one in a single stroke, like lightning.
     """
-    bar = rng.uniform(-0.02, 0.22)
+    bar = rng.uniform(-0.02, 0.32)
     left, right = -rng.uniform(0.2, 0.34), rng.uniform(0.15, 0.4)
     if rng.random() < 0.4:
         turn = (right, bar - rng.uniform(0, 0.15))
@@ -86,8 +86,12 @@ def four(rng: np.random.Generator) -> Glyph:
 
 
 def five(rng: np.random.Generator) -> Glyph:
-    """A 5 whose flag may be short, long or apart from the body."""
+    """A 5 whose flag may be short, long or apart from the body, or one like an integral sign, with hardly any belly."""
     reach = rng.uniform(0.15, 0.7)
+    if rng.random() < 0.35:
+        top, hook = (rng.uniform(0, 0.25), -0.45), rng.uniform(0.1, 0.35)
+        stem = [top, (rng.uniform(-0.1, 0.12), 0.0), (rng.uniform(-0.1, 0.05), 0.4), (-0.15, 0.5), (-0.2 - hook, 0.5 - hook)]
+        return from_lines([curve(_placed([(top[0] + reach, -0.5 + rng.normal(0, 0.04)), *stem], rng))])
     start = (-0.16 + rng.uniform(-0.05, 0.08), -0.45)
     body = [start, (-0.2, -0.08), (0.02, -0.14), (0.22, 0.08), (0.14, 0.4), (-0.08, 0.5), (-0.28, rng.uniform(0.32, 0.45))]
     gap = rng.choice([0.0, rng.uniform(0, 0.12)])
@@ -124,13 +128,22 @@ def seven(rng: np.random.Generator) -> Glyph:
 def nine(rng: np.random.Generator) -> Glyph:
     """A 9 with a straight, bent or curled stem that meets its loop on the right, or, like a p, on the left."""
     width, high = rng.uniform(0.14, 0.26), rng.uniform(0.17, 0.28)
-    if rng.random() < 0.4:  # in one stroke, whose loop ends where it began
+    manner = rng.random()
+    if manner < 0.25:  # in one stroke, whose loop is open at the top right, where the stem begins
+        turns = np.radians([rng.uniform(20, 80), 135, 190, 250, 310])
+        loop = [(width * np.cos(a), -0.5 + high - high * np.sin(a)) for a in turns]
+        head = (width * rng.uniform(0.8, 1.4), -0.5 + high * rng.uniform(0.1, 1.0))
+        tail = [(width * rng.uniform(0.5, 1.1), 0.2), (width * rng.uniform(-0.5, 0.8), 0.45)]
+        if rng.random() < 0.5:
+            tail.append((-rng.uniform(0.1, 0.4), rng.uniform(0.35, 0.5)))
+        return from_lines([curve(_placed([*loop, head, *tail], rng))])
+    if manner < 0.5:  # in one stroke, whose loop ends where it began
         right = (width, -0.5 + high)
         start = (width * rng.uniform(0.4, 1.0), -0.5 + high * rng.uniform(0.7, 1.5))
         loop = [start, (-0.3 * width, -0.5 + 1.9 * high), (-width, -0.5 + high), (0, -0.5), right]
         stem = [(width * rng.uniform(0.4, 1), 0.05), (width - rng.uniform(0.05, 0.5), 0.5)]
         return from_lines([curve(_placed([*loop, *stem], rng))])
-    side = 1 if rng.random() < 0.75 else -1
+    side = 1 if rng.random() < 0.65 else -1
     turns = np.radians(np.arange(-60, 301, 45))
     loop = [(side * width * np.cos(a), -0.5 + high - high * np.sin(a)) for a in turns]
     if side > 0 and rng.random() < 0.25:

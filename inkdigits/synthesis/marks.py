@@ -72,11 +72,14 @@ def _choice(rng: np.random.Generator) -> tuple[str, str]:
 
 
 def sign(rng: np.random.Generator) -> Glyph:
-    """A dash, an equals sign, a plus, a number sign, a slash, a tick, brackets or a currency sign, by hand."""
+    """A dash, an equals sign, a plus, a number sign, a tick, a wave or a currency sign, by hand.
+
+    Brackets and slashes are missing: many people's 1s look like them.
+    """
     middle, reach = SIDE / 2, HEIGHT / 2
     a, b, c, d = rng.normal(0, 3, 4)
     dash = [(middle - reach + a, middle + b), (middle + reach + c, middle + d)]
-    kind = rng.choice(["dash", "equals", "plus", "hash", "tick", "bracket", "currency", "wave"])
+    kind = rng.choice(["dash", "equals", "plus", "hash", "tick", "currency", "wave"])
     if kind == "dash":
         return from_lines([dash])
     if kind == "equals":
@@ -88,9 +91,6 @@ def sign(rng: np.random.Generator) -> Glyph:
         return from_lines([[(x, y - 9) for x, y in dash], [(x, y + 9) for x, y in dash], *bars])
     if kind == "tick":
         return from_lines([[(middle - 18, middle + 5 + a), (middle - 6, middle + reach), (middle + 22 + b, middle - reach)]])
-    if kind == "bracket":
-        bow = float(rng.choice([-1, 1])) * rng.uniform(8, 16)
-        return from_lines([curve([(middle, middle - reach), (middle + bow, middle), (middle + a, middle + reach)])])
     if kind == "wave":
         return from_lines([curve([(middle + x, middle + 7 * float(rng.normal())) for x in range(-30, 31, 12)])])
     return _letter(str(rng.choice(["€", "£", "$", "¥", "%", "&", "@", "*", "+", "×", "÷", "?", "!"])), _FONTS[0])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from inkdigits.synthesis import marks, paper
 from inkdigits.synthesis.forms import DigitStrokes
@@ -51,6 +52,7 @@ class _Hand:
     size_noise: float
     baseline_noise: float
     wobble: float
+    joined: float
 
     @staticmethod
     def of(rng: np.random.Generator) -> _Hand:
@@ -64,6 +66,7 @@ class _Hand:
             size_noise=float(rng.uniform(0.02, 0.14)),
             baseline_noise=float(rng.uniform(0.01, 0.08)),
             wobble=float(rng.uniform(0, 0.045)),
+            joined=float(rng.choice([0.03, rng.uniform(0.2, 0.9)], p=[0.92, 0.08])),
         )
 
 
@@ -114,7 +117,31 @@ def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, long
     layer = strip[:, :end]
     _neighbours(layer, strokes, hand, tall, rng)
     picture = _on_paper(layer, hand.strength, tall, rng)
+    if boxes and rng.random() < 0.25:
+        picture, boxes = _cut(picture, boxes, rng)
     return Scene(picture, (text.replace(" ", ""),), tuple(_within(box, picture) for box in boxes))
+
+
+def _cut(picture: np.ndarray, boxes: list[Box], rng: np.random.Generator) -> tuple[np.ndarray, list[Box]]:
+    """A line cut out along its digits, or so tightly that a part of the outer ones, of all heads or all feet is missing.
+
+    The picture keeps its height: what is left is enlarged.
+    """
+    height, width = picture.shape
+    (first, _, first_end, _), (last, _, last_end, _) = boxes[0], boxes[-1]
+    head, foot = min(box[1] for box in boxes), max(box[3] for box in boxes)
+    lost = rng.uniform(-0.3, 0.25, 4) * (first_end - first, foot - head, last_end - last, foot - head)
+    lost[rng.random(4) < 0.5] = -np.inf
+    left, top = int(max(0, first + lost[0])), int(max(0, head + lost[1]))
+    right, bottom = int(min(width, last_end - lost[2])), int(min(height, foot - lost[3]))
+    if right - left < 8 or bottom - top < 8:
+        return picture, boxes
+    zoom = height / (bottom - top)
+    size = round((right - left) * zoom), height
+    left_over = Image.fromarray(picture[top:bottom, left:right]).resize(size, Image.Resampling.BICUBIC)
+    moved = zoom * (np.array(boxes) - (left, top, left, top))
+    outwards = np.concatenate([np.floor(moved[:, :2]), np.ceil(moved[:, 2:])], 1).astype(int)
+    return np.asarray(left_over), [tuple(box) for box in outwards.tolist()]
 
 
 def page(
@@ -200,6 +227,8 @@ class _Writer:
         size = float(np.exp(self.rng.normal(0, self.hand.size_noise)))
         if label in (1, 4, 7, 9) and self.rng.random() < (0.3 if label == 1 else 0.15):  # stems that reach below the line
             return self._set(glyph, size * float(self.rng.uniform(1.1, 1.5)), drop=float(self.rng.uniform(0, 0.2)))
+        if label == 0 and self.rng.random() < 0.25:  # small ones, anywhere between the foot and the head of the line
+            return self._set(glyph, size * float(self.rng.uniform(0.5, 0.8)), drop=float(self.rng.uniform(-0.2, 0.2)))
         return self._set(glyph, size)
 
     def _set(self, glyph: Glyph, size: float, drop: float = 0.0) -> Box:
@@ -222,7 +251,7 @@ class _Writer:
         )
         pen = self.pen_px * float(np.exp(rng.normal(0, 0.08)))
         box = draw(self.layer, glyph, place, pen, hand.strength * float(rng.uniform(0.8, 1.0)), rng)
-        if self._last and rng.random() < 0.05:  # the pen was not lifted
+        if self._last and rng.random() < hand.joined:  # the pen was not lifted
             start, end = self._last, (place.x - reach * 0.3, place.y + float(rng.uniform(-0.5, 0.2)) * high)
             paper.line(self.layer, start, end, pen, hand.strength)
         self._last = (place.x + reach * 0.3, place.y + float(rng.uniform(-0.5, 0.3)) * high)
