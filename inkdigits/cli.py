@@ -14,15 +14,21 @@ import click
 
 from inkdigits import __version__
 from inkdigits.errors import ImageError, InkdigitsError, MissingExtraError, UsageError
+from inkdigits.learn.commands import learn
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def main() -> None:
-    """Entry point: every error that we raise on purpose becomes one line on stderr."""
+    """Entry point."""
+    run(cli)
+
+
+def run(command: click.Command) -> None:
+    """Run a command; every error that we raise on purpose becomes one line on stderr and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = command.main(standalone_mode=False)
     except click.exceptions.Abort:
         _fail("stopped", 130)
     except click.ClickException as error:
@@ -66,6 +72,9 @@ def cli(verbose: bool) -> None:
     \b
     Making pictures to learn from:
       inkdigits synthesize line -o made-lines
+    \b
+    A network of one's own, in nothing but NumPy:
+      inkdigits learn train
     """
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", force=True)
     if not verbose:
@@ -88,6 +97,9 @@ def _model(function: F) -> F:
     return click.option(
         "--model", metavar="MODEL", help="A run's name, its folder or an ONNX file.  [default: the shipped model]"
     )(function)
+
+
+cli.add_command(learn)
 
 
 @cli.command()
@@ -169,9 +181,9 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 
 @cli.command()
 @click.option("--digits", default=300_000, show_default=True, help="Pictures of one digit to make.")
-@click.option("--lines", default=400_000, show_default=True, help="Pictures of lines to make.")
+@click.option("--lines", default=240_000, show_default=True, help="Pictures of lines to make.")
 @click.option("--digit-epochs", default=8, show_default=True, help="How often each picture of a digit is seen.")
-@click.option("--line-epochs", default=6, show_default=True, help="How often each line is seen.")
+@click.option("--line-epochs", default=5, show_default=True, help="How often each line is seen.")
 @click.option("--data", default="mnist", show_default=True, help="The source of the strokes, as for 'inkdigits data'.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same pictures.")
 @click.option("--run", default="reader", show_default=True, help="Name of the folder below models/.")

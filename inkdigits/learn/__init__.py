@@ -1,0 +1,1 @@
+"""A neural network in NumPy, the scripts around it, and the exercise to write it oneself."""

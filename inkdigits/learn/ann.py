@@ -1,0 +1,420 @@
+"""A neural network in nothing but NumPy, to be read from top to bottom.
+
+The formulas and their names are those of M. Nielsen, "Neural Networks and Deep Learning" (2015), chapters 2 and 3. He
+writes one example as a column; here each example is a row, so that a whole mini-batch is one matrix product:
+
+    a[0] = x                               the inputs, (N, layers[0])
+    a[l] = f(a[l-1] W[l] + b[l])           forward, layer by layer
+    δ[L] = ∂C/∂z[L]                        how the cost C changes with the last layer's weighted input z
+    δ[l] = (δ[l+1] W[l+1]ᵀ) ∘ f'(z[l])     backpropagation, layer by layer from the end
+    ∂C/∂W[l] = a[l-1]ᵀ δ[l] / N            the mean over the examples
+    ∂C/∂b[l] = mean of δ[l]
+
+::
+
+    network = NeuralNetwork((784, 30, 10))
+    network.train(images, labels, epochs=30, batch_size=10, lr=3.0)
+    network.predict(images)
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from inkdigits.errors import ModelError, UsageError
+from inkdigits.files import atomic
+
+Arrays = list[np.ndarray]
+
+# --- Activations ------------------------------------------------------------------------------------------------------
+#
+# Each comes with its step of backpropagation: from the change of the cost with the activation a, ∂C/∂a, to its change with
+# the weighted input z. All of them can tell it from a alone, so z need not be kept.
+
+
+class Activation(NamedTuple):
+    """A function f(z), and ``back(a, ∂C/∂a)`` = ∂C/∂z where a = f(z); arrays are (N, neurons)."""
+
+    function: Callable[[np.ndarray], np.ndarray]
+    back: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def sigmoid(z: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-z)), in a form that cannot overflow. Source: Nielsen, equation 3."""
+    return 0.5 * (1 + np.tanh(0.5 * z))
+
+
+def relu(z: np.ndarray) -> np.ndarray:
+    """z where that is positive, else 0. Source: V. Nair and G. Hinton, ICML 2010."""
+    return np.maximum(z, 0)
+
+
+def softmax(z: np.ndarray) -> np.ndarray:
+    """exp(z) divided by its sum over the neurons; taking off the largest z changes nothing and cannot overflow.
+
+    Source: Nielsen, equation 78.
+    """
+    exp = np.exp(z - z.max(axis=1, keepdims=True))
+    return exp / exp.sum(axis=1, keepdims=True)
+
+
+ACTIVATIONS = {
+    "sigmoid": Activation(sigmoid, lambda a, da: da * a * (1 - a)),
+    "tanh": Activation(np.tanh, lambda a, da: da * (1 - a * a)),
+    "relu": Activation(relu, lambda a, da: da * (a > 0)),
+    # Every output of a softmax depends on every z; the sum brings the others in.
+    "softmax": Activation(softmax, lambda a, da: a * (da - (da * a).sum(axis=1, keepdims=True))),
+}
+
+# --- Costs ------------------------------------------------------------------------------------------------------------
+
+
+def quadratic(a: np.ndarray, y: np.ndarray) -> float:
+    """½ ‖a - y‖², the mean over the examples. Source: Nielsen, equation 26."""
+    return float(0.5 * np.sum((a - y) ** 2) / len(y))
+
+
+def cross_entropy(a: np.ndarray, y: np.ndarray, exclusive: bool) -> float:
+    """-Σ y ln a, the mean over the examples; where the neurons don't exclude each other, also -Σ (1 - y) ln (1 - a).
+
+    Source: Nielsen, equations 80 (exclusive, for softmax) and 63 (for sigmoid).
+    """
+    tiny = np.finfo(a.dtype).tiny  # ln 0 is infinite, and 0 · ln 0 should be 0
+    cost = -np.sum(y * np.log(np.maximum(a, tiny)))
+    if not exclusive:
+        cost -= np.sum((1 - y) * np.log(np.maximum(1 - a, tiny)))
+    return float(cost / len(y))
+
+
+COSTS = ("quadratic", "cross-entropy")
+
+# --- Optimisers: from gradients to steps --------------------------------------------------------------------------------
+
+
+class SGD:
+    """Gradient descent with momentum: v ← μ v - η ∇C, then w ← w + v. Source: Nielsen, equations 107 and 108."""
+
+    def __init__(self, parameters: Arrays, momentum: float | None = None) -> None:
+        self.parameters = parameters
+        self.momentum = momentum or 0.0
+        self.velocities = [np.zeros_like(p) for p in parameters]
+
+    def step(self, gradients: Arrays, lr: float) -> None:
+        """Change the parameters in place; ``lr`` is η."""
+        for p, v, g in zip(self.parameters, self.velocities, gradients, strict=True):
+            g *= lr  # in place: the gradients aren't needed again, and new arrays cost time
+            if self.momentum:
+                v *= self.momentum
+                v -= g
+                p += v
+            else:
+                p -= g
+
+
+class Adam:
+    """Steps scaled by running means of the gradient (m) and of its square (v).
+
+    Source: D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1; β₁ = ``momentum``.
+    """
+
+    def __init__(self, parameters: Arrays, momentum: float | None = None) -> None:
+        self.parameters = parameters
+        self.beta1, self.beta2, self.epsilon = 0.9 if momentum is None else momentum, 0.999, 1e-8
+        self.m = [np.zeros_like(p) for p in parameters]
+        self.v = [np.zeros_like(p) for p in parameters]
+        self.t = 0
+
+    def step(self, gradients: Arrays, lr: float) -> None:
+        """Change the parameters in place."""
+        self.t += 1
+        # The running means begin at 0; this takes out what that leaves.
+        first, second = 1 - self.beta1**self.t, 1 - self.beta2**self.t
+        for p, m, v, g in zip(self.parameters, self.m, self.v, gradients, strict=True):
+            m *= self.beta1
+            m += (1 - self.beta1) * g
+            v *= self.beta2
+            v += (1 - self.beta2) * g * g
+            p -= (lr / first) * m / (np.sqrt(v / second) + self.epsilon)
+
+
+OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
+
+# --- The network ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What is known after an epoch.
+
+    Attributes:
+        number: 1 for the first.
+        cost: Mean over the epoch's mini-batches, as they were met, without the L2 term.
+        accuracy: On the validation examples, in [0, 1], or None without any.
+        seconds: Wall time of the epoch's training.
+    """
+
+    number: int
+    cost: float
+    accuracy: float | None
+    seconds: float
+
+
+class NeuralNetwork:
+    """Layers of neurons, each connected with all of the layer before.
+
+    Args:
+        layers: How many inputs, hidden neurons (any number of layers) and outputs, such as (784, 30, 10).
+        activation: Of the hidden layers: ``sigmoid``, ``tanh``, ``relu`` or ``softmax``.
+        output: Of the last layer; by default ``softmax`` with the cross-entropy, else ``sigmoid``.
+        cost: ``quadratic`` or ``cross-entropy``; the latter needs outputs between 0 and 1: sigmoid or softmax.
+        seed: The same seed gives the same weights.
+        dtype: float32, or float64 to check gradients.
+
+    Attributes:
+        weights: W[1] … W[L], each (inputs, neurons).
+        biases: b[1] … b[L], each (neurons,).
+
+    Raises:
+        UsageError: layers, names or their combination make no network.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int] = (784, 30, 10),
+        *,
+        activation: str = "sigmoid",
+        output: str | None = None,
+        cost: str = "quadratic",
+        seed: int = 0,
+        dtype: type[np.floating] = np.float32,
+    ) -> None:
+        output = output or ("softmax" if cost == "cross-entropy" else "sigmoid")
+        _check(layers, activation, output, cost)
+        self.layers = tuple(layers)
+        self.activation, self.output, self.cost = activation, output, cost
+        rng = np.random.default_rng(seed)
+        self.weights: Arrays = []
+        self.biases: Arrays = []
+        for inputs, neurons in itertools.pairwise(layers):
+            # Weighted inputs should begin with a standard deviation near 1, or neurons saturate (Nielsen, chapter 3). ReLU
+            # loses half of them and needs twice the variance. Source: K. He et al., ICCV 2015, equation 10.
+            variance = (2 if activation == "relu" else 1) / inputs
+            self.weights.append(rng.normal(0, np.sqrt(variance), (inputs, neurons)).astype(dtype))
+            self.biases.append(np.zeros(neurons, dtype))
+
+    def forward(self, inputs: np.ndarray) -> Arrays:
+        """The activations of every layer, a[0] … a[L], for inputs (N, layers[0])."""
+        activations = [inputs]
+        for layer, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
+            z = activations[-1] @ w + b
+            activations.append(self._activation(layer).function(z))
+        return activations
+
+    def backpropagation(self, activations: Arrays, targets: np.ndarray) -> tuple[Arrays, Arrays]:
+        """The gradient of the mean cost: ∂C/∂W[1 … L] and ∂C/∂b[1 … L].
+
+        Args:
+            activations: What ``forward`` gave.
+            targets: y, (N, layers[-1]): one row of zeros with a single 1 for each example.
+        """
+        last = len(self.weights)
+        nabla_w, nabla_b = [np.empty(0)] * last, [np.empty(0)] * last
+        delta = activations[-1] - targets
+        # For the cross-entropy this is ∂C/∂z already: f' cancels out (Nielsen, equation 61). For the quadratic it is ∂C/∂a.
+        if self.cost == "quadratic":
+            delta = self._activation(last).back(activations[-1], delta)
+        delta /= len(targets)
+        for layer in range(last, 0, -1):  # Python counts W[1] as weights[0]
+            before = activations[layer - 1]
+            nabla_w[layer - 1] = before.T @ delta
+            nabla_b[layer - 1] = delta.sum(axis=0)
+            if layer > 1:
+                delta = self._activation(layer - 1).back(before, delta @ self.weights[layer - 1].T)
+        return nabla_w, nabla_b
+
+    def train(
+        self,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        *,
+        epochs: int = 10,
+        batch_size: int = 10,
+        lr: float = 3.0,
+        lr_end: float | None = None,
+        momentum: float | None = None,
+        optimizer: str = "sgd",
+        l2: float = 0.0,
+        seed: int = 0,
+        augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
+        validation: tuple[np.ndarray, np.ndarray] | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> list[Epoch]:
+        """Learn from examples, in mini-batches that are drawn anew in every epoch.
+
+        Args:
+            inputs: (N, layers[0]), best between 0 and 1.
+            labels: int (N,) of 0 to layers[-1] - 1.
+            epochs: How often every example is seen.
+            batch_size: Examples a step; the last ones of an epoch may be fewer.
+            lr: The learning rate η.
+            lr_end: If given, η falls linearly to this.
+            momentum: μ of ``sgd`` (by default 0) or β₁ of ``adam`` (0.9), in [0, 1).
+            optimizer: ``sgd`` or ``adam``.
+            l2: λ of the L2 regularisation ½ λ Σ W². Source: Nielsen, equation 87, his λ / n.
+            seed: Of the shuffling and the augmentation; the same seed gives the same network.
+            augment: Changes the inputs of each mini-batch, such as ``loader.shifted``.
+            validation: Inputs and labels on which to measure after every epoch.
+            on_epoch: Called with what is known after every epoch.
+
+        Returns:
+            what was known after every epoch.
+
+        Raises:
+            UsageError: the examples don't fit the layers, a setting lies outside its range, or the training diverges.
+        """
+        self._check_examples(inputs, labels)
+        _check_settings(len(labels), epochs, batch_size, lr, momentum, optimizer)
+        rng = np.random.default_rng(seed)
+        inputs = np.asarray(inputs, self.weights[0].dtype)
+        targets = np.eye(self.layers[-1], dtype=inputs.dtype)[labels]  # y: a 1 at the label's place
+        steps = OPTIMIZERS[optimizer]([*self.weights, *self.biases], momentum)
+        untrained = self.cost_of(inputs[:1000], targets[:1000])
+        starts = range(0, len(inputs), batch_size)
+        history = []
+        for number in range(1, epochs + 1):
+            started, cost = time.perf_counter(), 0.0
+            order = rng.permutation(len(inputs))
+            for done, start in enumerate(starts, start=(number - 1) * len(starts)):
+                batch = order[start : start + batch_size]
+                x, y = inputs[batch], targets[batch]
+                with np.errstate(over="ignore", invalid="ignore"):  # what diverges is found below
+                    activations = self.forward(augment(x, rng) if augment else x)
+                    nabla_w, nabla_b = self.backpropagation(activations, y)
+                    cost += self._cost(activations[-1], y) * len(batch)
+                if l2:
+                    nabla_w = [g + l2 * w for g, w in zip(nabla_w, self.weights, strict=True)]
+                now = lr if lr_end is None else lr + (lr_end - lr) * done / (epochs * len(starts))
+                steps.step([*nabla_w, *nabla_b], now)
+                if not np.isfinite(cost):
+                    break
+            cost /= len(inputs)
+            seconds = time.perf_counter() - started
+            if not cost < 4 * untrained:  # nan compares as false
+                fix = f"try a tenth of the learning rate, {lr / 10:g}"
+                raise UsageError(f"the training diverges: its cost is {cost:.3g} in epoch {number}; {fix}")
+            accuracy = float(np.mean(self.predict(validation[0]) == validation[1])) if validation else None
+            history.append(Epoch(number, cost, accuracy, seconds))
+            if on_epoch:
+                on_epoch(history[-1])
+        return history
+
+    def cost_of(self, inputs: np.ndarray, targets: np.ndarray) -> float:
+        """The mean cost C, without the L2 term, of inputs (N, layers[0]) whose targets are (N, layers[-1])."""
+        return self._cost(self.forward(inputs)[-1], targets)
+
+    def outputs(self, inputs: np.ndarray) -> np.ndarray:
+        """The last layer's activations, (N, layers[-1]), for inputs (N, layers[0])."""
+        parts = np.array_split(np.asarray(inputs, self.weights[0].dtype), max(1, len(inputs) // 1000))
+        return np.concatenate([self.forward(part)[-1] for part in parts])
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Labels, int64 (N,): the output neuron that is most active, for inputs (N, layers[0])."""
+        return self.outputs(inputs).argmax(axis=1)
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to an ``.npz`` file, whole or not at all; what is there is kept as a backup."""
+        path = Path(path)
+        arrays = {f"weights_{n}": w for n, w in enumerate(self.weights, start=1)}
+        arrays |= {f"biases_{n}": b for n, b in enumerate(self.biases, start=1)}
+        names = np.array([self.activation, self.output, self.cost])
+        with atomic(path) as file:
+            np.savez(file, layers=np.array(self.layers), names=names, **arrays)  # type: ignore[arg-type]
+            if path.exists():
+                path.rename(_backup(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> NeuralNetwork:
+        """Read a network that ``save`` has written.
+
+        Raises:
+            ModelError: the file is missing or damaged, holds pickled objects, or is no network of this kind.
+        """
+        path = Path(path)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            activation, output, cost = map(str, arrays["names"])
+            network = cls([int(n) for n in arrays["layers"]], activation=activation, output=output, cost=cost)
+        except FileNotFoundError:
+            raise ModelError(f"{path} does not exist: train a network first, with inkdigits learn train") from None
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+            raise ModelError(f"{path} is no network of inkdigits learn train, or damaged ({error}): train it again") from None
+        for kind in ("weights", "biases"):
+            own: Arrays = getattr(network, kind)
+            for n, mine in enumerate(own, start=1):
+                array = arrays.get(f"{kind}_{n}")
+                if array is None or array.shape != mine.shape or not np.isfinite(array).all():
+                    found = "missing" if array is None else f"of shape {array.shape}, or not finite"
+                    raise ModelError(f"{path}: {kind}_{n} is {found}; layers {network.layers} need {mine.shape}")
+                own[n - 1] = array.astype(np.float32)
+        return network
+
+    def _activation(self, layer: int) -> Activation:
+        return ACTIVATIONS[self.output if layer == len(self.weights) else self.activation]
+
+    def _cost(self, outputs: np.ndarray, targets: np.ndarray) -> float:
+        if self.cost == "quadratic":
+            return quadratic(outputs, targets)
+        return cross_entropy(outputs, targets, exclusive=self.output == "softmax")
+
+    def _check_examples(self, inputs: np.ndarray, labels: np.ndarray) -> None:
+        if inputs.ndim != 2 or inputs.shape[1] != self.layers[0]:
+            raise UsageError(f"inputs have the shape {inputs.shape}; the first layer wants (N, {self.layers[0]})")
+        if labels.shape != (len(inputs),):
+            raise UsageError(f"{len(inputs)} inputs have labels of shape {labels.shape}: give one label each")
+        if not len(labels) or labels.min() < 0 or labels.max() >= self.layers[-1]:
+            raise UsageError(f"labels must be 0 to {self.layers[-1] - 1}, one for each of the last layer's neurons")
+
+
+def _check(layers: Sequence[int], activation: str, output: str, cost: str) -> None:
+    """Raise UsageError where no network can be made of this."""
+    if len(layers) < 2 or any(n < 1 for n in layers):
+        given = ",".join(map(str, layers))
+        raise UsageError(f"layers are {given}: give two numbers or more, each at least 1, such as 784,30,10")
+    for name in (activation, output):
+        if name not in ACTIVATIONS:
+            raise UsageError(f"there is no activation {name!r}: choose {', '.join(ACTIVATIONS)}")
+    if cost not in COSTS:
+        raise UsageError(f"there is no cost {cost!r}: choose {' or '.join(COSTS)}")
+    if cost == "cross-entropy" and output not in ("sigmoid", "softmax"):
+        raise UsageError(f"the cross-entropy needs outputs between 0 and 1, not {output}'s: choose sigmoid or softmax")
+
+
+def _check_settings(examples: int, epochs: int, batch_size: int, lr: float, momentum: float | None, optimizer: str) -> None:
+    """Raise UsageError where a setting lies outside its range."""
+    if epochs < 1:
+        raise UsageError(f"epochs is {epochs}: train at least 1")
+    if not 1 <= batch_size <= examples:
+        raise UsageError(f"batch size is {batch_size}: choose it between 1 and the number of examples, {examples}")
+    if not 0 < lr < np.inf:
+        raise UsageError(f"the learning rate is {lr}: choose a positive number")
+    if momentum is not None and not 0 <= momentum < 1:
+        raise UsageError(f"momentum is {momentum}: choose it from 0 up to, but not including, 1")
+    if optimizer not in OPTIMIZERS:
+        raise UsageError(f"there is no optimizer {optimizer!r}: choose {' or '.join(OPTIMIZERS)}")
+
+
+def _backup(path: Path) -> Path:
+    """A name beside ``path`` that is not taken: network.backup-1.npz, network.backup-2.npz, …"""
+    number = 1
+    while (backup := path.with_name(f"{path.stem}.backup-{number}{path.suffix}")).exists():
+        number += 1
+    return backup

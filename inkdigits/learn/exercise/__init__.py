@@ -1,0 +1,1 @@
+"""The exercise: a project for a student to write the network in, and the check of what was written."""

@@ -1,0 +1,202 @@
+"""The check of the exercise: grade a student's folder, or a class of them."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+
+from inkdigits.errors import DataError
+from inkdigits.files import atomic
+from inkdigits.learn.exercise.steps import STEPS, Step
+from inkdigits.learn.exercise.worker import LARGEST_FILE
+
+_WORKER = Path(__file__).with_name("worker.py")
+#: A student's file larger than this is no source code.
+_LARGEST_SOURCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What the check of one folder has found.
+
+    Attributes:
+        name: The folder's.
+        passed: Names of the steps that are right, in order.
+        failed: Name of the first that is not, or None.
+        hint: What to think about, or None.
+    """
+
+    name: str
+    passed: tuple[str, ...]
+    failed: str | None = None
+    hint: str | None = None
+
+
+def check(folder: Path, on_step: Callable[[Step, str | None], None] | None = None) -> Grade:
+    """Go through the steps until one fails.
+
+    The student's code runs in processes of their own, in a copy of the folder that is deleted afterwards.
+
+    Args:
+        folder: It holds ``ann.py``.
+        on_step: Called after each step, with a hint where it has failed.
+
+    Raises:
+        DataError: there is no ``ann.py`` in the folder.
+    """
+    sources = _sources(folder)
+    name = folder.resolve().name
+    passed: list[str] = []
+    for step in STEPS:
+        hint = _asked(step, sources)
+        if on_step:
+            on_step(step, hint)
+        if hint:
+            return Grade(name, tuple(passed), step.name, hint)
+        passed.append(step.name)
+    return Grade(name, tuple(passed))
+
+
+def _sources(folder: Path) -> dict[str, bytes]:
+    """The Python files of a folder; links are left out, for they may lead anywhere."""
+    if not (folder / "ann.py").is_file():
+        raise DataError(f"{folder} holds no ann.py: give a folder that 'inkdigits learn start' has made")
+    found = [path for path in folder.glob("*.py") if path.is_file() and not path.is_symlink()]
+    return {path.name: path.read_bytes() for path in found if path.stat().st_size <= _LARGEST_SOURCE}
+
+
+def _asked(step: Step, sources: dict[str, bytes]) -> str | None:
+    """Ask one step's question in a new process; the hint, or None where the answer is right."""
+    given = step.given()
+    with tempfile.TemporaryDirectory(prefix="inkdigits-check-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        for file, content in sources.items():
+            (folder / file).write_bytes(content)
+        np.savez(folder / "task.npz", **given)  # type: ignore[arg-type]
+        in_time = _run(step, folder)
+        fault = _fault(step, folder, in_time)
+        if fault:
+            return fault
+        try:
+            with np.load(folder / "answer.npz", allow_pickle=False) as file_:
+                answer = {key: file_[key] for key in file_.files}
+            return step.hint(given, answer)
+        except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            return f"the answer is no array of numbers ({' '.join(str(error).split())[:200]})"
+
+
+def _run(step: Step, folder: Path) -> bool:
+    """Let the worker ask; False if it had to be stopped."""
+    environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "TMPDIR": str(folder)}
+    if "SYSTEMROOT" in os.environ:  # Windows needs it for random numbers
+        environment["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
+    with (folder / "printed.txt").open("wb") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-B", str(_WORKER), step.task],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            start_new_session=True,
+        )
+        try:
+            process.wait(step.seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            _stop(process)
+    return True
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the process and all that it has started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _fault(step: Step, folder: Path, in_time: bool) -> str | None:
+    """What kept the code from answering, in words for the student; None if it has answered."""
+    violations = (folder / "violations.txt").read_text(errors="replace") if (folder / "violations.txt").exists() else ""
+    if violations:
+        what = violations.splitlines()[0][:200]
+        return f"it {what}, which is not allowed: the network works with NumPy and with what it is given, and nothing else"
+    if (folder / "printed.txt").stat().st_size >= LARGEST_FILE:
+        return f"it prints more than {LARGEST_FILE // 1_000_000} MB: leave out the prints inside of loops"
+    if not in_time:
+        return f"it was stopped after {step.seconds:.0f} seconds: does a loop never end, or work on one number at a time?"
+    if (folder / "answer.npz").exists():
+        return None
+    if not (folder / "error.json").exists():
+        return "the process ended without an answer: was it out of memory (4 GB), or does the code call exit?"
+    error = json.loads((folder / "error.json").read_text())
+    if error["type"] == "NotImplementedError":
+        return f"{error['message'] or 'a method'} is not written yet: README.md has the formulas"
+    place = f" in line {error['line']} of ann.py" if error["line"] else ""
+    return f"{error['type']}{place}: {' '.join(str(error['message']).split())}"
+
+
+# --- The command ------------------------------------------------------------------------------------------------------
+
+
+def _submissions(folder: Path) -> list[Path]:
+    """The folder itself, or those in it that hold an ``ann.py``."""
+    if (folder / "ann.py").exists():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob("*/ann.py"))
+    if not found:
+        raise DataError(f"neither {folder} nor a folder in it holds an ann.py: make one with inkdigits learn start")
+    return found
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the grades to a CSV file too.")
+def main(folder: Path, output: Path | None) -> int:
+    """Check the exercise, step by step, up to the first that fails, with a hint; or a folder of such folders.
+
+    \b
+    Example: inkdigits learn check my-network
+    Example: inkdigits learn check submissions/ -o grades.csv
+    """
+    found = _submissions(folder)
+    grades = []
+    for submission in found:
+        if len(found) > 1:
+            click.echo(f"{submission.name}:")
+        grades.append(check(submission, _say))
+    if output:
+        with atomic(output, "w") as file:
+            file.write(_table(grades))
+    return 1 if any(grade.failed for grade in grades) else 0
+
+
+def _say(step: Step, hint: str | None) -> None:
+    click.echo(f"  ✗ {step.name}: {hint}" if hint else f"  ✓ {step.name}")
+
+
+def _table(grades: list[Grade]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["submission", "passed", "of", "failed", "hint"])
+    for found in grades:
+        writer.writerow([found.name, len(found.passed), len(STEPS), found.failed or "", found.hint or ""])
+    return text.getvalue()

@@ -1,0 +1,13 @@
+"""Test the network that you have saved: how many of the 10,000 test images does it get wrong, and which?"""
+
+import loader
+import numpy as np
+from ann import NeuralNetwork
+
+network = NeuralNetwork.load("mnist_ann.npz")
+test = loader.load("test")
+answers = network.predict(test.inputs)
+wrong = np.flatnonzero(answers != test.labels)
+print(f"{len(wrong):,d} of {len(test):,d} wrong: {100 * (1 - len(wrong) / len(test)):.2f} % right")
+some = wrong[:8]
+loader.show(test.inputs[some], [f"{answers[i]}, is {test.labels[i]}" for i in some], "some of them")

@@ -1,0 +1,41 @@
+"""Begin the exercise: a folder with all that a student needs, and an ``ann.py`` to fill in."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from inkdigits.errors import DataError
+from inkdigits.learn import loader
+
+PROJECT = Path(__file__).with_name("project")
+
+
+def start(folder: Path) -> list[Path]:
+    """Write the exercise's files into a new or empty folder.
+
+    Returns:
+        the files.
+
+    Raises:
+        DataError: the folder holds something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} is not empty: name a new folder, nothing in it would be safe from being replaced")
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = [*sorted(path for path in PROJECT.iterdir() if path.is_file()), Path(loader.__file__)]
+    return [Path(shutil.copyfile(path, folder / path.name)) for path in sources]
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def main(folder: Path) -> None:
+    """Begin the exercise: write a project for a student into a new folder.
+
+    Example: inkdigits learn start my-network
+    """
+    for path in start(folder):
+        click.echo(path)
+    click.echo(f"Begin with {folder / 'README.md'}; see how far you are with: inkdigits learn check {folder}")

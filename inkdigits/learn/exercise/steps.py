@@ -1,0 +1,272 @@
+"""The steps of the check: what is asked of a student's network, and what a wrong answer teaches."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from inkdigits.learn import loader
+from inkdigits.learn.ann import NeuralNetwork, sigmoid
+
+Named = Mapping[str, np.ndarray]
+
+#: Shares of digits that must be read rightly, each well below what a correct network reaches (0.97, 0.90, 0.93).
+LEARNS, SHUFFLES, TEST = 0.9, 0.7, 0.89
+#: An epoch may take so many times as long as our own, measured just before.
+SLOWEST = 8.0
+_LAYERS = (6, 5, 4, 3)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One question, and the judgement of its answer.
+
+    Attributes:
+        name: As in the exercise's README.
+        task: The function of ``worker.py`` that asks.
+        given: Makes the arrays that the task is given.
+        hint: What is wrong with an answer, to be said to the student, or None where it is right.
+        seconds: Wall time after which the student's code is stopped.
+    """
+
+    name: str
+    task: str
+    given: Callable[[], Named]
+    hint: Callable[[Named, Named], str | None]
+    seconds: float = 20.0
+
+
+def _nothing() -> Named:
+    return {}
+
+
+# --- Contract and shapes ----------------------------------------------------------------------------------------------
+
+
+def _contract(given: Named, answer: Named) -> str | None:
+    missing = [str(name) for name in answer["missing"]]
+    return f"NeuralNetwork has no method {', '.join(missing)}: keep the names of the ann.py you began with" if missing else None
+
+
+def _listed(answer: Named, name: str) -> list[np.ndarray]:
+    """The arrays w0, w1, … of an answer."""
+    return [answer[f"{name}{i}"] for i in range(sum(key[0] == name and key[1:].isdigit() for key in answer))]
+
+
+def _shapes(given: Named, answer: Named) -> str | None:
+    w, b, a = (_listed(answer, name) for name in "wba")
+    shapes = [array.shape for array in w]
+    if shapes == [(4, 5), (3, 4), (2, 3)]:
+        return "the weights are transposed: examples are rows, so W[l] is (neurons of the layer before, neurons of this one)"
+    if shapes != [(5, 4), (4, 3), (3, 2)]:
+        return f"layers (5, 4, 3, 2) need weights of the shapes (5, 4), (4, 3), (3, 2): {shapes}"
+    if [array.shape for array in b] != [(4,), (3,), (2,)]:
+        return f"layers (5, 4, 3, 2) need biases of the shapes (4,), (3,), (2,): {[array.shape for array in b]}"
+    if [array.shape for array in a] != [(7, 5), (7, 4), (7, 3), (7, 2)]:
+        wanted = "(7, 5), (7, 4), (7, 3), (7, 2) for 7 examples"
+        return f"forward gives the activations of all layers, the inputs first, {wanted}: {[array.shape for array in a]}"
+    if any(len(array) > 1 and np.ptp(array) == 0 for array in w):
+        return "all weights are the same: neurons that start alike stay alike, so begin with random ones"
+    return None
+
+
+# --- Values -----------------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _reference() -> NeuralNetwork:
+    network = NeuralNetwork(_LAYERS, seed=5, dtype=np.float64)
+    rng = np.random.default_rng(6)
+    for bias in network.biases:
+        bias += rng.normal(0, 0.7, bias.shape)
+    return network
+
+
+@functools.cache
+def _questions() -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (8, 6) and targets (8, 3)."""
+    rng = np.random.default_rng(7)
+    return rng.normal(0, 1, (8, _LAYERS[0])), np.eye(_LAYERS[-1])[rng.integers(0, _LAYERS[-1], 8)]
+
+
+def _values() -> Named:
+    network, (inputs, targets) = _reference(), _questions()
+    named = {"layers": np.array(_LAYERS), "inputs": inputs, "targets": targets}
+    for letter, arrays in (("w", network.weights), ("b", network.biases), ("a", network.forward(inputs))):
+        named |= {f"{letter}{i}": array for i, array in enumerate(arrays)}
+    return named
+
+
+def _close(found: np.ndarray, wanted: np.ndarray) -> bool:
+    return found.shape == wanted.shape and bool(np.allclose(found, wanted, rtol=1e-3, atol=1e-6))
+
+
+def _forward(given: Named, answer: Named) -> str | None:
+    wanted, found = _listed(given, "a"), _listed(answer, "a")
+    layer = next((i for i, pair in enumerate(zip(found, wanted, strict=False)) if not _close(*pair)), None)
+    if layer is None:
+        return (
+            None if len(found) == len(wanted) else "forward gives a list of all layers' activations, a[0] (the inputs) to a[L]"
+        )
+    if layer == 0:
+        return "a[0] should be the inputs themselves"
+    before, w, b = wanted[layer - 1], given[f"w{layer - 1}"], given[f"b{layer - 1}"]
+    if _close(found[layer], sigmoid(before @ w)):
+        return f"a[{layer}] lacks the bias: the weighted input is z = a[l-1] W[l] + b[l]"
+    if _close(found[layer], before @ w + b):
+        return f"a[{layer}] is the weighted input z itself: a neuron gives back its sigmoid, 1 / (1 + exp(-z))"
+    return f"a[{layer}] is wrong: work a[{layer - 1}] W[{layer}] + b[{layer}] out by hand for two inputs, then take the sigmoid"
+
+
+def _gradients(given: Named, answer: Named) -> str | None:
+    network, (inputs, targets) = _reference(), _questions()
+    nabla_w, nabla_b = network.backpropagation(network.forward(inputs), targets)
+    found_w, found_b = _listed(answer, "w"), _listed(answer, "b")
+    if len(found_w) != len(nabla_w) or len(found_b) != len(nabla_b):
+        return "backpropagation gives two lists: one gradient for each of the weights, and one for each of the biases"
+    for kind, found, wanted in (("W", found_w, nabla_w), ("b", found_b, nabla_b)):
+        for layer in range(len(wanted), 0, -1):
+            if not _close(found[layer - 1], wanted[layer - 1]):
+                return _wrong_gradient(f"∂C/∂{kind}[{layer}]", found[layer - 1], wanted[layer - 1], layer == len(wanted))
+    return None
+
+
+def _wrong_gradient(name: str, found: np.ndarray, wanted: np.ndarray, last: bool) -> str:
+    if found.shape != wanted.shape:
+        turned = ", which is transposed" if found.T.shape == wanted.shape else ""
+        return f"{name} has the shape {found.shape}{turned}: a gradient has the shape of what it belongs to, {wanted.shape}"
+    ratio = float(np.sum(found * wanted) / np.sum(wanted * wanted))
+    if _close(found, ratio * wanted):
+        if ratio < 0:
+            return f"{name} has the wrong sign: it tells where the cost rises, and a step goes the other way"
+        count = len(_questions()[0])
+        if np.isclose(ratio, count):
+            return f"{name} is {count} times too large for {count} examples: the cost is their mean, so divide by N"
+        return f"{name} is {ratio:.3g} times what it should be: is the cost ½ ‖a - y‖², with the half?"
+    if last:
+        return f"{name} is wrong, at the last layer: δ[L] is (a[L] - y) ∘ σ'(z[L]), and σ'(z) is a (1 - a)"
+    return f"{name} is wrong, behind a layer that is right: δ goes back through the weights, δ[l+1] W[l+1]ᵀ, then σ'(z[l])"
+
+
+def _predict(given: Named, answer: Named) -> str | None:
+    wanted, found = given[f"a{len(_LAYERS) - 1}"].argmax(1), answer["labels"]
+    if found.shape != wanted.shape:
+        return f"predict gives one label for each example, an array of the shape {wanted.shape}: {found.shape}"
+    if not np.array_equal(found, wanted):
+        return "the label is the number of the output neuron that is most active, counted from 0"
+    return None
+
+
+# --- Learning ---------------------------------------------------------------------------------------------------------
+
+
+def _bytes(examples: loader.Examples, rows: np.ndarray) -> np.ndarray:
+    return np.rint(examples.inputs[rows] * 255).astype(np.uint8)
+
+
+@functools.cache
+def _part(name: str) -> loader.Examples:
+    return loader.load(name)
+
+
+def _small() -> Named:
+    train, rows = _part("train"), np.arange(3000)
+    images = _bytes(train, rows)
+    return {"inputs": images, "labels": train.labels[rows], "questions": images, "epochs": np.array(10)}
+
+
+def _sorted() -> Named:
+    train = _part("train")
+    rows = np.argsort(train.labels[:6000], kind="stable")
+    images = _bytes(train, rows)
+    return {"inputs": images, "labels": train.labels[rows], "questions": images, "epochs": np.array(4)}
+
+
+@functools.cache
+def _test_order() -> np.ndarray:
+    """The test images come in another order than in the file: a list of their labels helps nobody."""
+    return np.random.default_rng().permutation(len(_part("test")))
+
+
+def _test_set() -> Named:
+    train, rows = _part("train"), np.arange(20_000)
+    questions = _bytes(_part("test"), _test_order())
+    return {"inputs": _bytes(train, rows), "labels": train.labels[rows], "questions": questions, "epochs": np.array(4)}
+
+
+def accuracy(given: Named, answer: Named, labels: np.ndarray) -> float | None:
+    """Share of the questions answered rightly, or None where the answers are no labels."""
+    found = answer["labels"]
+    return float(np.mean(found == labels)) if found.shape == labels.shape else None
+
+
+def _judged(least: float, hint: str) -> Callable[[Named, Named], str | None]:
+    def judge(given: Named, answer: Named) -> str | None:
+        right = accuracy(given, answer, given["labels"])
+        if right is None:
+            return f"predict gives {answer['labels'].shape} for {len(given['labels'])} examples"
+        return None if right >= least else f"{100 * right:.1f} % are right, {100 * least:.0f} % are wanted: {hint}"
+
+    return judge
+
+
+def _test(given: Named, answer: Named) -> str | None:
+    right = accuracy(given, answer, _part("test").labels[_test_order()])
+    if right is None or right >= TEST:
+        return None if right is not None else f"predict gives {answer['labels'].shape} for {len(given['questions'])} examples"
+    return f"{100 * right:.1f} % of the test digits are right, {100 * TEST:.0f} % are wanted: has it learnt them by heart?"
+
+
+@functools.cache
+def _own_seconds() -> float:
+    """How long our own network takes for the epoch of the last step."""
+    given = _epoch()
+    inputs = given["inputs"].astype(np.float32) / 255
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        NeuralNetwork((784, 30, 10)).train(inputs, given["labels"], epochs=1)
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def _epoch() -> Named:
+    train, rows = _part("train"), np.arange(20_000)
+    images = _bytes(train, rows)
+    return {"inputs": images, "labels": train.labels[rows], "questions": images[:10], "epochs": np.array(1)}
+
+
+def _speed(given: Named, answer: Named) -> str | None:
+    slower = float(answer["seconds"]) / _own_seconds()
+    if slower <= SLOWEST:
+        return None
+    return f"an epoch takes {slower:.0f} times as long as it could: let a matrix product take the whole mini-batch at once"
+
+
+STEPS = (
+    Step("contract", "contract", _nothing, _contract),
+    Step("shapes", "shapes", _nothing, _shapes),
+    Step("forward", "forward", _values, _forward),
+    Step("gradients", "gradients", _values, _gradients),
+    Step("predict", "predict", _values, _predict),
+    Step(
+        "learns",
+        "learn",
+        _small,
+        _judged(LEARNS, "is every weight and bias moved against its gradient, by η times it, for every mini-batch?"),
+        seconds=60.0,
+    ),
+    Step(
+        "shuffles",
+        "learn",
+        _sorted,
+        _judged(SHUFFLES, "these digits come sorted, and it has met nothing but 9s at the end; take them in a new order"),
+        seconds=60.0,
+    ),
+    Step("test", "learn", _test_set, _test, seconds=180.0),
+    Step("speed", "learn", _epoch, _speed, seconds=60.0),
+)

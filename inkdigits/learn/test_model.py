@@ -1,0 +1,41 @@
+"""Test a network that was saved: how many of the 10,000 test images does it get wrong, and which?
+
+Run it as ``python -m inkdigits.learn.test_model`` or ``inkdigits learn test``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from inkdigits.cli import run
+from inkdigits.learn import loader
+from inkdigits.learn.ann import NeuralNetwork
+from inkdigits.learn.train_model import MODEL
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path), default=MODEL)
+@click.option("-n", "--count", default=8, show_default=True, help="How many mistakes to show.")
+@click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
+def main(model: Path, count: int, source: str) -> None:
+    """Test a saved network, by default mnist_ann.npz, on the test images, and show its most confident mistakes.
+
+    Example: inkdigits learn test mnist_ann.npz -n 12
+    """
+    network = NeuralNetwork.load(model)
+    test = loader.load("test", source)
+    outputs = network.outputs(test.inputs)
+    answers = outputs.argmax(axis=1)
+    wrong = np.flatnonzero(answers != test.labels)
+    click.echo(f"{len(wrong):,d} of {len(test):,d} wrong: {100 * (1 - len(wrong) / len(test)):.2f} % right")
+    worst = wrong[np.argsort(outputs[wrong].max(axis=1))[::-1][:count]]
+    if len(worst):
+        captions = [f"{answers[i]}, is {test.labels[i]}" for i in worst]
+        loader.show(test.inputs[worst], captions, "its most confident mistakes")
+
+
+if __name__ == "__main__":
+    run(main)

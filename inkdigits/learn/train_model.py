@@ -1,0 +1,101 @@
+"""Train a network and save it.
+
+Run it as ``python -m inkdigits.learn.train_model`` or ``inkdigits learn train``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from inkdigits.cli import run
+from inkdigits.errors import UsageError
+from inkdigits.learn import loader
+from inkdigits.learn.ann import ACTIVATIONS, COSTS, OPTIMIZERS, Epoch, NeuralNetwork
+
+MODEL = Path("mnist_ann.npz")
+
+
+def layers_of(text: str) -> tuple[int, ...]:
+    """Numbers of neurons from text such as ``784,30,10``.
+
+    Raises:
+        UsageError: it is something else, or doesn't begin with MNIST's 784 pixels and end with its 10 digits.
+    """
+    if not re.fullmatch(r"\s*\d+\s*(,\s*\d+\s*)+", text):
+        raise UsageError(f"layers are {text!r}: give numbers with commas between them, such as 784,30,10")
+    layers = tuple(int(number) for number in text.split(","))
+    if (layers[0], layers[-1]) != (784, 10):
+        raise UsageError(f"layers are {text}: images of 28×28 pixels need 784 inputs first, ten digits 10 outputs last")
+    return layers
+
+
+@click.command()
+@click.option("--layers", default="784,256,128,10", show_default=True, help="Neurons of each layer.")
+@click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu", show_default=True, help="Of hidden layers.")
+@click.option("--cost", type=click.Choice(COSTS), default="cross-entropy", show_default=True)
+@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="sgd", show_default=True)
+@click.option("--epochs", default=20, show_default=True, help="How often every image is seen.")
+@click.option("--batch-size", default=50, show_default=True, help="Images a step.")
+@click.option("--lr", default=0.05, show_default=True, help="The learning rate η at the start.")
+@click.option("--lr-end", type=float, default=0.0, show_default=True, help="Where it falls to, in a straight line.")
+@click.option("--momentum", default=0.9, show_default=True, help="μ of sgd, β₁ of adam.")
+@click.option("--l2", default=0.0, show_default=True, help="λ of the L2 regularisation.")
+@click.option("--shift/--no-shift", default=True, show_default=True, help="Move the images by up to a pixel.")
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same network.")
+@click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=MODEL, show_default=True)
+def main(
+    layers: str,
+    activation: str,
+    cost: str,
+    optimizer: str,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    lr_end: float,
+    momentum: float,
+    l2: float,
+    shift: bool,
+    seed: int,
+    source: str,
+    output: Path,
+) -> None:
+    """Train a network, say after each epoch how well it does, and save it; an older file is kept as a backup.
+
+    \b
+    Example: inkdigits learn train
+    Example: inkdigits learn train --layers 784,30,10 --activation sigmoid --cost quadratic --lr 3 --lr-end 3 \\
+               --batch-size 10 --epochs 30 --no-shift
+    """
+    network = NeuralNetwork(layers_of(layers), activation=activation, cost=cost, seed=seed)
+    train, validation = loader.load("train", source), loader.load("validation", source)
+
+    def say(epoch: Epoch) -> None:
+        click.echo(
+            f"epoch {epoch.number:2d}/{epochs}  cost {epoch.cost:.4f}"
+            f"  validation {100 * (epoch.accuracy or 0):.2f} %  {epoch.seconds:.1f} s"
+        )
+
+    network.train(
+        *train.pair,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        lr_end=lr_end,
+        momentum=momentum,
+        optimizer=optimizer,
+        l2=l2,
+        seed=seed,
+        augment=loader.shifted if shift else None,
+        validation=validation.pair,
+        on_epoch=say,
+    )
+    network.save(output)
+    click.echo(f"{output}  layers {layers}, {sum(w.size for w in (*network.weights, *network.biases)):,d} parameters")
+
+
+if __name__ == "__main__":
+    run(main)

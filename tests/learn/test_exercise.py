@@ -1,0 +1,213 @@
+"""The check of the exercise: a correct solution passes, and each wrong one fails where it should, with the hint it needs."""
+
+from __future__ import annotations
+
+import csv
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inkdigits.config import Project
+from inkdigits.errors import DataError
+from inkdigits.learn.exercise import steps
+from inkdigits.learn.exercise.check import check
+from inkdigits.learn.exercise.start import start
+
+SOLUTION = (Path(__file__).parent / "solution.py").read_text()
+NAMES = tuple(step.name for step in steps.STEPS)
+
+
+@pytest.fixture(autouse=True)
+def _project(home: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check takes MNIST from the current project."""
+    monkeypatch.setenv("INKDIGITS_PROJECT", str(home.root))
+
+
+def submission(folder: Path, *changes: tuple[str, str]) -> Path:
+    """A folder with the solution, changed."""
+    text = SOLUTION
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ann.py").write_text(text)
+    return folder
+
+
+def test_a_correct_solution_passes(tmp_path: Path) -> None:
+    assert check(submission(tmp_path)).passed == NAMES
+
+
+FORWARD = "activations.append(sigmoid(activations[-1] @ w + b))"
+DELTA = "delta = (a - targets) * a * (1 - a) / len(targets)"
+TRAIN = "        rng = np.random.default_rng(seed)\n        targets"
+WRONG = {
+    "a stub": ("contract", "predict", [("def predict(", "def answer(")]),
+    "not written": (
+        "shapes",
+        "not written yet",
+        [("        activations = [inputs]", "        raise NotImplementedError('f')")],
+    ),
+    "a typing mistake": ("contract", "SyntaxError in line 4 of ann.py", [("def sigmoid(z):", "def sigmoid(z:")]),
+    "transposed weights": (
+        "shapes",
+        "transposed: examples are rows",
+        [("(m, n)) / np.sqrt(m)", "(n, m)) / np.sqrt(m)"), ("activations[-1] @ w", "activations[-1] @ w.T")],
+    ),
+    "weights all alike": ("shapes", "begin with random ones", [("rng.normal(0, 1, (m, n))", "np.ones((m, n))")]),
+    "missing bias": ("forward", "lacks the bias", [(FORWARD, FORWARD.replace(" + b", ""))]),
+    "no sigmoid": ("forward", "weighted input z itself", [(FORWARD, FORWARD.replace("sigmoid", ""))]),
+    "wrong derivative": ("gradients", r"∂C/∂W\[3\] is wrong, at the last layer", [(DELTA, DELTA.replace("* (1 - a)", ""))]),
+    "wrong derivative further back": (
+        "gradients",
+        r"∂C/∂W\[2\] is wrong, behind a layer that is right",
+        [("self.weights[layer].T * a * (1 - a)", "self.weights[layer].T * a")],
+    ),
+    "a sum for a mean": ("gradients", "8 times too large", [(DELTA, DELTA.replace(" / len(targets)", ""))]),
+    "wrong sign": ("gradients", "wrong sign", [(DELTA, DELTA.replace("(a - targets)", "(targets - a)"))]),
+    "gradients transposed": (
+        "gradients",
+        "which is transposed",
+        [("activations[layer].T @ delta", "delta.T @ activations[layer]")],
+    ),
+    "labels from 1": ("predict", "counted from 0", [(".argmax(axis=1)", ".argmax(axis=1) + 1")]),
+    "uphill": ("learns", r"% are right, 90 % are wanted", [("parameter -= lr", "parameter += lr")]),
+    "no shuffling": ("shuffles", "take them in a new order", [("rng.permutation(len(inputs))", "np.arange(len(inputs))")]),
+    "learnt by heart": (
+        "test",
+        "learnt them by heart",
+        [
+            (TRAIN, "        self.seen = {x.tobytes(): y for x, y in zip(inputs, labels)}\n" + TRAIN),
+            ("return self.forward(inputs)[-1].argmax(axis=1)", "return np.array([self.guess(x) for x in inputs])\n"),
+            (
+                "    def predict(",
+                "    def guess(self, x):\n"
+                "        if len(x) == 6:\n            return self.forward(x[None])[-1].argmax()\n"
+                "        return self.seen.get(x.tobytes(), 0)\n\n    def predict(",
+            ),
+        ],
+    ),
+    "one example after the other": (
+        "speed",
+        "mini-batch at once",
+        [
+            (
+                "nabla_w, nabla_b = self.backpropagation(self.forward(inputs[batch]), targets[batch])",
+                "rows = [slice(i, i + 1) for i in batch for _ in range(2)]\n"
+                "                each = [self.backpropagation(self.forward(inputs[i]), targets[i]) for i in rows]\n"
+                "                nabla_w, nabla_b = ([np.mean(g, axis=0) for g in zip(*parts)] for parts in zip(*each))",
+            )
+        ],
+    ),
+    "an endless loop": ("learns", "stopped after 3 seconds", [("for _ in range(epochs):", "while True:")]),
+    "a crash": ("learns", "ended without an answer", [(TRAIN, "        import os\n        os._exit(3)\n" + TRAIN)]),
+    "megabytes printed": ("learns", "prints more than 2 MB", [(TRAIN, "        print('x' * 3_000_000, flush=True)\n" + TRAIN)]),
+    "a framework": ("contract", "imports torch", [("import numpy as np", "import numpy as np\nimport torch")]),
+    "our own solution": (
+        "contract",
+        "imports inkdigits",
+        [("import numpy as np", "import inkdigits.learn.ann")],
+    ),
+    "another program": ("learns", "another program", [(TRAIN, "        import os\n        os.system('true')\n" + TRAIN)]),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_wrong_solutions_fail_at_the_right_step_with_the_right_hint(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, hint, changes = WRONG[kind]
+    if kind == "an endless loop":
+        quicker = tuple(steps.Step(s.name, s.task, s.given, s.hint, min(s.seconds, 3)) for s in steps.STEPS)
+        monkeypatch.setattr("inkdigits.learn.exercise.check.STEPS", quicker)
+    grade = check(submission(tmp_path, *changes))
+    assert grade.failed == name
+    assert grade.passed == NAMES[: NAMES.index(name)]
+    assert grade.hint
+    assert re.search(hint, grade.hint), grade.hint
+
+
+def test_a_cheat_that_reads_the_test_labels(tmp_path: Path, home: Project) -> None:
+    labels = next((home.root / "data" / "interim").glob("mnist.npz"))
+    cheat = f"        if len(inputs) == 10_000:\n            return np.load({str(labels)!r})['test_labels']\n"
+    line = "        return self.forward(inputs)[-1].argmax(axis=1)"
+    grade = check(submission(tmp_path, (line, cheat + line)))
+    assert grade.failed == "test"
+    assert grade.hint
+    assert "reads" in grade.hint
+
+
+def test_the_order_of_the_test_labels_helps_nobody(tmp_path: Path) -> None:
+    answers = steps._part("test").labels
+    code = f"        if len(inputs) == 10_000:\n            return np.array({answers.tolist()})\n"
+    line = "        return self.forward(inputs)[-1].argmax(axis=1)"
+    grade = check(submission(tmp_path, (line, code + line)))
+    assert grade.failed == "test"
+    assert grade.hint
+    assert float(grade.hint.split(" %")[0]) < 15
+
+
+def test_nothing_is_written_elsewhere(tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere.txt"
+    line = "        rng = np.random.default_rng(seed)\n        self.weights"
+    write = f"        open({str(target)!r}, 'w').write('x')\n"
+    submission(tmp_path / "work", (line, write + line))
+    grade = check(tmp_path / "work")
+    assert grade.failed == "contract"
+    assert grade.hint
+    assert "writes to" in grade.hint
+    assert not target.exists()
+
+
+def test_the_project_of_a_student_works_with_a_solution(tmp_path: Path, home: Project) -> None:
+    folder = tmp_path / "mine"
+    files = {path.name for path in start(folder)}
+    assert files == {"README.md", "ann.py", "loader.py", "try_loader.py", "train_model.py", "test_model.py"}
+    assert check(folder).failed == "contract"
+    stub = (folder / "ann.py").read_text()
+    kept = stub[stub.index("    def save(") :]
+    (folder / "ann.py").write_text(SOLUTION + "\n" + kept)
+    script = (folder / "train_model.py").read_text()
+    short = re.sub(r"(EPOCHS, BATCH_SIZE, LR = .*\), )10,", r"\g<1>1,", script)
+    assert short != script
+    (folder / "train_model.py").write_text(short)
+    for script in ("try_loader.py", "train_model.py", "test_model.py"):
+        done = subprocess.run([sys.executable, script], cwd=folder, capture_output=True, text=True, check=True)
+    assert " of 10,000 wrong" in done.stdout
+    wrong = int(done.stdout.split(" of ")[0].replace(",", ""))
+    assert 300 < wrong < 1500
+    with np.load(folder / "mnist_ann.npz", allow_pickle=False) as file:
+        assert len(file.files) == 4
+
+
+def test_a_folder_that_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("mine")
+    with pytest.raises(DataError, match="not empty"):
+        start(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_a_class_of_submissions_becomes_a_table(tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
+    submission(tmp_path / "class" / "ada", (DELTA, DELTA.replace(" / len(targets)", "")))
+    submission(tmp_path / "class" / "bob", ("def predict(", "def answer("))
+    (tmp_path / "class" / "notes").mkdir()
+    code, out, _ = run_cli("learn", "check", tmp_path / "class", "-o", tmp_path / "grades.csv")
+    assert code == 1
+    assert "✓ forward" in out
+    rows = list(csv.DictReader((tmp_path / "grades.csv").open()))
+    assert [(row["submission"], row["passed"], row["failed"]) for row in rows] == [
+        ("ada", "3", "gradients"),
+        ("bob", "0", "contract"),
+    ]
+    assert "too large" in rows[0]["hint"]
+
+
+def test_folders_without_submissions(tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, err = run_cli("learn", "check", tmp_path)
+    assert code == 1
+    assert "holds an ann.py" in err
