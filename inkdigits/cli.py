@@ -73,8 +73,9 @@ def cli(verbose: bool) -> None:
     Making pictures to learn from:
       inkdigits synthesize line -o made-lines
     \b
-    A network of one's own, in nothing but NumPy:
+    A network of one's own in nothing but NumPy, and what else there is:
       inkdigits learn train
+      inkdigits baselines --quick
     """
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, format="%(message)s", force=True)
     if not verbose:
@@ -200,6 +201,28 @@ def train_reader(**settings: Any) -> None:
         from inkdigits.modeling.train_reader import train_reader as step
     with logging_redirect_tqdm():
         click.echo(step(ReaderSettings(**settings)))
+
+
+@cli.command()
+@click.option("--level", "levels", type=click.IntRange(1, 3), multiple=True, help="1: is it a 5? 2: 5 or 3? 3: which digit?")
+@click.option("--model", "models", multiple=True, help="One of the table's models; may be given again.  [default: all]")
+@click.option("--quick", is_flag=True, help="On a part of the data, in about a minute.")
+def baselines(levels: tuple[int, ...], models: tuple[str, ...], quick: bool) -> None:
+    """Climb the ladder: classical models and networks on the three levels, measured on the test images.
+
+    All of it takes hours; what is done is kept in reports/baselines.json, and not done again.
+
+    \b
+    Example: inkdigits baselines --quick
+    Example: inkdigits baselines --level 3 --model "random forest"
+    """
+    with _Extra("train"):
+        from inkdigits.modeling import baselines as step
+
+    logging.getLogger("inkdigits.modeling.train").setLevel(logging.WARNING)
+    click.echo(step.HEADER)
+    for result in step.climb(levels or (1, 2, 3), quick, models):
+        click.echo(step.row(result))
 
 
 @cli.command()

@@ -129,7 +129,7 @@ def train(
     if resume and (finished := _finished(folder, settings)):
         return finished
     data = dataset.make_features(settings.data, project, settings.transpose)
-    loop = _Loop(plan, target_task, data, settings, folder, tensorboard)
+    loop = TrainingLoop(plan, target_task, data, settings, folder, tensorboard)
     if resume:
         loop.restore()
     loop.run()
@@ -190,11 +190,26 @@ def device_of(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-class _Loop:
-    """The state of one training run, which a checkpoint holds whole."""
+class TrainingLoop:
+    """The state of one training run, which a checkpoint holds whole.
+
+    Args:
+        plan: The recipe.
+        target_task: What to tell apart.
+        data: With the parts ``train`` and ``validation``.
+        settings: Seed and device, and what else a resumed run must have in common with the stopped one.
+        folder: Where checkpoints are kept.
+        tensorboard: Write curves there, too.
+    """
 
     def __init__(
-        self, plan: Recipe, target_task: Task, data: dataset.Dataset, settings: TrainSettings, folder: Path, tensorboard: bool
+        self,
+        plan: Recipe,
+        target_task: Task,
+        data: dataset.Dataset,
+        settings: TrainSettings,
+        folder: Path,
+        tensorboard: bool = False,
     ) -> None:
         self.plan, self.folder, self.seed = plan, folder, settings.seed
         self.device = device_of(settings.device)
@@ -297,6 +312,7 @@ class _Loop:
         return network
 
     def validation_probabilities(self) -> np.ndarray:
+        """Of the validation images, float32 (N, classes)."""
         return torch.softmax(torch.from_numpy(self._logits()), 1).numpy()
 
     # --- Stopping and going on ---
@@ -373,7 +389,7 @@ def _board(folder: Path) -> Any:
     return SummaryWriter(str(folder / "tensorboard"))
 
 
-def _meta(settings: TrainSettings, loop: _Loop, network: DigitNet, data: dataset.Dataset) -> dict[str, Any]:
+def _meta(settings: TrainSettings, loop: TrainingLoop, network: DigitNet, data: dataset.Dataset) -> dict[str, Any]:
     correct = loop.validation_probabilities().argmax(1) == loop.validation_targets
     return {
         "settings": asdict(settings),
