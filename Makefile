@@ -9,7 +9,7 @@ MODEL  := models/$(RECIPE)/model.onnx
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test data features train evaluate predict plots report docs lint types pytest pictures weights lock clean
+.PHONY: help demo test data features train evaluate predict plots report docs lint types pytest pictures notebooks weights lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ pytest: $(VENV)/.dev
 pictures: $(VENV)/.train train ## make the pictures in examples/ and docs/images/ again
 	@$(VENV)/bin/python docs/make_examples.py
 	@$(VENV)/bin/python docs/make_pictures.py $(RECIPE)
+
+notebooks: $(VENV)/.train ## run the notebooks and write them into docs/notebooks
+	@$(PIP) -e '.[notebooks]'
+	@$(VENV)/bin/python docs/make_notebooks.py
 
 weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (two hours on two cores)
 	@$(RUN) train-reader

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import numpy as np
@@ -29,6 +30,13 @@ _WORKER = Path(__file__).with_name("worker.py")
 _LARGEST_SOURCE = 1_000_000
 
 
+class Verdict(NamedTuple):
+    """A step's judgement: a hint if it has failed, else a figure to tell, which may be empty."""
+
+    hint: str | None
+    figure: str = ""
+
+
 @dataclass(frozen=True)
 class Grade:
     """What the check of one folder has found.
@@ -38,37 +46,39 @@ class Grade:
         passed: Names of the steps that are right, in order.
         failed: Name of the first that is not, or None.
         hint: What to think about, or None.
+        figures: What the steps that are right have to tell, by their names: the share of the test digits, the speed.
     """
 
     name: str
     passed: tuple[str, ...]
     failed: str | None = None
     hint: str | None = None
+    figures: Mapping[str, str] = field(default_factory=dict)
 
 
-def check(folder: Path, on_step: Callable[[Step, str | None], None] | None = None) -> Grade:
+def check(folder: Path, on_step: Callable[[str, Verdict], None] | None = None) -> Grade:
     """Go through the steps until one fails.
 
     The student's code runs in processes of their own, in a copy of the folder that is deleted afterwards.
 
     Args:
         folder: It holds ``ann.py``.
-        on_step: Called after each step, with a hint where it has failed.
+        on_step: Called after each step, with its name and what was found.
 
     Raises:
         DataError: there is no ``ann.py`` in the folder.
     """
     sources = _sources(folder)
     name = folder.resolve().name
-    passed: list[str] = []
+    figures: dict[str, str] = {}
     for step in STEPS:
-        hint = _asked(step, sources)
+        verdict = _asked(step, sources)
         if on_step:
-            on_step(step, hint)
-        if hint:
-            return Grade(name, tuple(passed), step.name, hint)
-        passed.append(step.name)
-    return Grade(name, tuple(passed))
+            on_step(step.name, verdict)
+        if verdict.hint:
+            return Grade(name, tuple(figures), step.name, verdict.hint, figures)
+        figures[step.name] = verdict.figure
+    return Grade(name, tuple(figures), figures=figures)
 
 
 def _sources(folder: Path) -> dict[str, bytes]:
@@ -79,8 +89,8 @@ def _sources(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in found if path.stat().st_size <= _LARGEST_SOURCE}
 
 
-def _asked(step: Step, sources: dict[str, bytes]) -> str | None:
-    """Ask one step's question in a new process; the hint, or None where the answer is right."""
+def _asked(step: Step, sources: dict[str, bytes]) -> Verdict:
+    """Ask one step's question in a new process, and judge the answer."""
     given = step.given()
     with tempfile.TemporaryDirectory(prefix="inkdigits-check-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -90,13 +100,14 @@ def _asked(step: Step, sources: dict[str, bytes]) -> str | None:
         in_time = _run(step, folder)
         fault = _fault(step, folder, in_time)
         if fault:
-            return fault
+            return Verdict(fault)
         try:
             with np.load(folder / "answer.npz", allow_pickle=False) as file_:
                 answer = {key: file_[key] for key in file_.files}
-            return step.hint(given, answer)
+            hint = step.hint(given, answer)
+            return Verdict(hint) if hint else Verdict(None, step.figure(given, answer))
         except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            return f"the answer is no array of numbers ({' '.join(str(error).split())[:200]})"
+            return Verdict(f"the answer is no array of numbers ({' '.join(str(error).split())[:200]})")
 
 
 def _run(step: Step, folder: Path) -> bool:
@@ -189,14 +200,16 @@ def main(folder: Path, output: Path | None) -> int:
     return 1 if any(grade.failed for grade in grades) else 0
 
 
-def _say(step: Step, hint: str | None) -> None:
-    click.echo(f"  ✗ {step.name}: {hint}" if hint else f"  ✓ {step.name}")
+def _say(step: str, verdict: Verdict) -> None:
+    told = verdict.hint or verdict.figure
+    click.echo(f"  {'✗' if verdict.hint else '✓'} {step}" + (f": {told}" if told else ""))
 
 
 def _table(grades: list[Grade]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["submission", "passed", "of", "failed", "hint"])
+    writer.writerow(["submission", "passed", "of", "failed", "hint", "test", "speed"])
     for found in grades:
-        writer.writerow([found.name, len(found.passed), len(STEPS), found.failed or "", found.hint or ""])
+        figures = [found.figures.get(name, "") for name in ("test", "speed")]
+        writer.writerow([found.name, len(found.passed), len(STEPS), found.failed or "", found.hint or "", *figures])
     return text.getvalue()

@@ -1,0 +1,130 @@
+# %% [markdown]
+# # 6. What a convolutional network sees
+#
+# A convolutional network reads 99.4 % of the digits, and nobody told it what a stroke is. What has it found out? One
+# can look: at its filters, at what they answer, layer by layer, and at what happens when a part of the digit is
+# covered.
+
+# %%
+import os
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+
+from inkdigits import dataset
+from inkdigits.modeling.baselines import ConvolutionalNetwork
+
+QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
+data = dataset.make_features("mnist")
+images, labels = data.part("train").labelled()
+held_out, held_out_labels = data.part("validation").labelled()
+count = 5_000 if QUICK else len(images)
+model = ConvolutionalNetwork(epochs=2).fit(images[:count].reshape(count, -1) / 255, labels[:count])
+network = model.network_
+right = np.mean(model.predict(held_out.reshape(len(held_out), -1) / 255) == held_out_labels)
+print(f"{sum(p.numel() for p in network.parameters()):,d} parameters, {100 * right:.2f} % of the validation images right")
+digit = held_out[int(np.flatnonzero(held_out_labels == 4)[0])]
+
+# %% [markdown]
+# ## The first layer: small templates
+#
+# Each filter is a table of 5 × 5 weights that is moved over the whole image. Where the ink below it looks like the
+# filter, it answers strongly. Blue wants ink, red wants paper: most of them have become detectors of edges in one
+# direction.
+
+# %%
+filters = next(network.parameters()).detach().numpy()[:, 0]
+figure, axes = plt.subplots(2, 8, figsize=(8, 2.2), layout="constrained")
+for axis, weights in zip(axes.flat, filters, strict=True):
+    axis.imshow(weights, cmap="RdBu", vmin=-np.abs(filters).max(), vmax=np.abs(filters).max())
+    axis.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# ## From strokes to shapes
+#
+# What each filter answers is an image again, smaller, and it is what the next layer looks at. The first layer marks
+# edges. The second combines edges to corners and ends of strokes. In the third a point knows of a quarter of the
+# whole digit, and nobody would recognise a digit in it any more: it is on the way from "where is ink?" to "what is
+# it?"
+
+# %%
+with torch.inference_mode():
+    layers = network.activations(torch.from_numpy(digit[None, None]).float())
+figure, axes = plt.subplots(len(layers), 11, figsize=(9, 2.7), layout="constrained")
+for axis in axes.flat:
+    axis.set_axis_off()
+axes[0, 0].imshow(digit, cmap="gray_r")
+for row, maps in zip(axes, layers, strict=True):
+    values = maps[0].numpy()
+    for axis, channel in zip(row[1:], np.argsort(-values.mean((1, 2)))[:10], strict=False):
+        axis.imshow(values[channel], cmap="viridis")
+plt.show()
+print("sizes:", ", ".join("×".join(map(str, maps.shape[1:])) for maps in layers))
+
+# %% [markdown]
+# ## Cover a part of it
+#
+# Which part of the digit is it that makes it a 4? Cover a square of 6 × 6 pixels with paper, everywhere in turn, and
+# see what becomes of the probability. Where it falls, the network needs what was there. (With few parameters and
+# little training it needs all of it.)
+
+
+# %%
+def occlusion(picture: np.ndarray, label: int, side: int = 6) -> np.ndarray:
+    """The label's probability with a square of paper at each place, float32 (23, 23)."""
+    places = [(y, x) for y in range(28 - side + 1) for x in range(28 - side + 1)]
+    covered = np.repeat(picture[None], len(places), 0)
+    for number, (y, x) in enumerate(places):
+        covered[number, y : y + side, x : x + side] = 0
+    return model.predict_proba(covered.reshape(len(places), -1) / 255)[:, label].reshape(28 - side + 1, -1)
+
+
+figure, axes = plt.subplots(2, 6, figsize=(9, 3.2), layout="constrained")
+chosen = [int(np.flatnonzero(held_out_labels == label)[3]) for label in (4, 9, 7, 8, 6, 3)]
+for column, i in zip(axes.T, chosen, strict=True):
+    column[0].imshow(held_out[i], cmap="gray_r")
+    column[1].imshow(occlusion(held_out[i], held_out_labels[i]), cmap="magma", vmin=0, vmax=1)
+    for axis in column:
+        axis.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# ## Which digits lie close together?
+#
+# Before the last step each image has become 64 or so numbers. Images with similar numbers are similar for the
+# network. Take the nearest ones of a digit: they are like it in *shape*, wherever the pixels are.
+
+# %%
+sample = held_out[:2000]
+with torch.inference_mode():
+    features = torch.cat([network.features(part.float()) for part in torch.from_numpy(sample)[:, None].split(500)]).numpy()
+features /= np.linalg.norm(features, axis=1, keepdims=True)
+figure, axes = plt.subplots(4, 11, figsize=(9, 3.4), layout="constrained")
+known = [int(np.flatnonzero(held_out_labels == label)[7]) for label in (2, 4, 5, 9)]
+for row, i in zip(axes, known, strict=True):
+    nearest = np.argsort(-(features @ features[i]))[:11]
+    for axis, j in zip(row, nearest, strict=True):
+        axis.imshow(sample[j], cmap="gray_r" if j != i else "Blues")
+        axis.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# ## What it cannot see
+#
+# It has learnt from digits and nothing else, so it takes everything for one. A network's confidence speaks about
+# digits; of a letter it says nothing. The reader of this package has learnt the answer "no digit", and that makes all
+# the difference outside of MNIST (notebook 8).
+
+# %%
+noise = np.random.default_rng(0).integers(0, 256, (1, 784)) / 255
+cross = np.zeros((28, 28))
+cross[np.arange(4, 24), np.arange(4, 24)] = cross[np.arange(4, 24), np.arange(23, 3, -1)] = 1
+for name, picture in (("noise", noise), ("a cross", cross.reshape(1, -1)), ("nothing", np.zeros((1, 784)))):
+    probabilities = model.predict_proba(picture)[0]
+    print(f"{name:8} is a {probabilities.argmax()}, {100 * probabilities.max():.0f} % sure")
+
+# %% [markdown]
+# **To try:** train with `epochs=10` and look at the filters again. Turn a digit by 90° step by step: when does the
+# network change its mind? Which of the 64 features is high for digits with a loop?

@@ -1,0 +1,47 @@
+"""The notebooks run from the first cell to the last, as plain Python, on a part of the data."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inkdigits.config import Project
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+PAGES = Path(__file__).parents[1] / "docs" / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs(path: Path, home: Project) -> None:
+    environment = os.environ | {"INKDIGITS_QUICK": "1", "INKDIGITS_PROJECT": str(home.root), "MPLBACKEND": "Agg"}
+    done = subprocess.run([sys.executable, path], cwd=FOLDER, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(done.stdout.splitlines()) >= 4
+    assert "nan" not in done.stdout
+
+
+def test_there_are_eight_each_with_its_page() -> None:
+    assert [path.stem.split("-")[0] for path in NOTEBOOKS] == [f"{number}.0" for number in range(1, 9)]
+    for path in NOTEBOOKS:
+        page = (PAGES / f"{path.stem}.md").read_text()
+        title = re.search(r"^# # (.*)$", path.read_text(), re.MULTILINE)
+        assert title
+        assert page.startswith(f"# {title[1]}\n")
+        for picture in re.findall(r"!\[[^]]*]\(([^)]+)\)", page):
+            assert (PAGES / picture).is_file()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_a_percent_script_that_begins_with_its_title(path: Path) -> None:
+    cells = re.split(r"^# %%", path.read_text(), flags=re.MULTILINE)
+    assert cells[0] == ""
+    assert cells[1].startswith(" [markdown]\n# # ")
+    for cell in cells[1:]:
+        if cell.startswith(" [markdown]"):
+            assert all(line.startswith("#") for line in cell.strip().splitlines()[1:])
