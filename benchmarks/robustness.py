@@ -1,0 +1,218 @@
+"""How networks bear what happens to digits outside of MNIST: the mean error over thirteen corruptions at five strengths each.
+
+    python benchmarks/robustness.py                  # the shipped network, and its recipe trained without augmentation
+    python benchmarks/robustness.py fast default     # and runs in models/, by their names
+
+The corruptions are our own, with fixed seeds, of the official test images. Results are added to
+benchmarks/results/robustness.json; a model (by the SHA-256 of its file) that is there is not measured again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from inkdigits import dataset, files
+from inkdigits.config import Project
+from inkdigits.modeling.augment import Augmentation
+from inkdigits.modeling.predict import Classifier, load_model
+from inkdigits.modeling.recipes import RECIPES
+from inkdigits.modeling.train import TrainSettings, train
+
+RESULTS = Path(__file__).parent / "results" / "robustness.json"
+STRENGTHS = (1, 2, 3, 4, 5)
+#: The shipped network's recipe, and the name of the run that is trained from it without augmentation.
+SHIPPED_RECIPE, PLAIN = "default", "without-augmentation"
+
+Images = np.ndarray  # uint8 (N, 28, 28), 0 = paper
+
+
+def warped(images: Images, matrices: np.ndarray) -> Images:
+    """Each image under its affine map about the middle, float (N, 2, 3)."""
+    moved = []
+    for image, matrix in zip(images, matrices, strict=True):
+        about = matrix.copy()
+        about[:, 2] += 13.5 - about[:, :2] @ (13.5, 13.5)
+        moved.append(cv2.warpAffine(image, about, (28, 28), flags=cv2.INTER_LINEAR))
+    return np.stack(moved)
+
+
+def affine(count: int) -> np.ndarray:
+    """The map that changes nothing, ``count`` times: float64 (N, 2, 3)."""
+    return np.tile(np.eye(2, 3), (count, 1, 1))
+
+
+def signs(count: int, rng: np.random.Generator) -> np.ndarray:
+    """−1 or 1, (N,)."""
+    return rng.choice([-1.0, 1.0], count)
+
+
+def shift(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """In a random direction, by 1 to 5 pixels."""
+    matrices, angle = affine(len(images)), rng.uniform(0, 2 * np.pi, len(images))
+    matrices[:, 0, 2], matrices[:, 1, 2] = strength * np.cos(angle), strength * np.sin(angle)
+    return warped(images, matrices)
+
+
+def rotation(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """By 8 to 40 degrees, to either side."""
+    angle = np.radians(8 * strength) * signs(len(images), rng)
+    matrices = affine(len(images))
+    matrices[:, :, :2] = np.moveaxis(np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]), 2, 0)
+    return warped(images, matrices)
+
+
+def shear(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """By 0.15 to 0.75 of the height, to either side."""
+    matrices = affine(len(images))
+    matrices[:, 0, 1] = 0.15 * strength * signs(len(images), rng)
+    return warped(images, matrices)
+
+
+def scale(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """Smaller or larger, by a factor of 1.1 to 1.61."""
+    matrices = affine(len(images))
+    matrices[:, [0, 1], [0, 1]] = (1.1 ** (strength * signs(len(images), rng)))[:, None]
+    return warped(images, matrices)
+
+
+def blur(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """By a Gaussian of 0.5 to 2.5 pixels."""
+    return np.stack([cv2.GaussianBlur(image, (0, 0), 0.5 * strength) for image in images])
+
+
+def noise(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """Gaussian, with a standard deviation of 25 to 125 levels."""
+    noisy = images + 25 * strength * rng.standard_normal(images.shape, np.float32)
+    return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def thickness(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """Strokes thicker or thinner by 1 to 5 eighths of a pixel on each side."""
+    thicker, changed = rng.random(len(images)) < 0.5, []
+    reach = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * strength + 1, 2 * strength + 1))
+    for image, more in zip(images, thicker, strict=True):
+        large = cv2.resize(image, (224, 224), interpolation=cv2.INTER_CUBIC)
+        large = cv2.dilate(large, reach) if more else cv2.erode(large, reach)
+        changed.append(cv2.resize(large, (28, 28), interpolation=cv2.INTER_AREA))
+    return np.stack(changed)
+
+
+def brightness(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """Ink that is paler: 0.83 to 0.15 of what it was."""
+    return (images * (1 - 0.17 * strength)).astype(np.uint8)
+
+
+def fog(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """Smooth grey clouds over paper and ink, of up to 0.16 to 0.8 of full ink."""
+    knots = rng.random((len(images), 4, 4), np.float32)
+    clouds = np.stack([cv2.resize(knot, (28, 28), interpolation=cv2.INTER_CUBIC) for knot in knots])
+    share = np.clip(0.16 * strength * clouds, 0, 1)
+    return np.clip(images * (1 - share) + 255 * share, 0, 255).astype(np.uint8)
+
+
+def stripes(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """Grey stripes, 4 pixels apart, in a random direction."""
+    angle, phase = rng.uniform(0, np.pi, (2, len(images), 1, 1))
+    y, x = np.mgrid[:28, :28]
+    pattern = np.cos((x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / 4) + 2 * phase) > 0.5
+    return np.maximum(images, (pattern * 30 * strength).astype(np.uint8))
+
+
+def lines(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """One to five thin lines of full ink from side to side."""
+    drawn = images.copy()
+    for image in drawn:
+        for _ in range(strength):
+            ends = rng.integers(0, 28, 2).tolist()
+            start, end = ((0, ends[0]), (27, ends[1])) if rng.random() < 0.5 else ((ends[0], 0), (ends[1], 27))
+            cv2.line(image, start, end, 255, 1)
+    return drawn
+
+
+def jpeg(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """Of quality 50 to 2."""
+    quality = (50, 25, 12, 6, 2)[strength - 1]
+    return np.stack(
+        [
+            cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+            for image in images
+        ]
+    )
+
+
+def occlusion(images: Images, strength: int, rng: np.random.Generator) -> Images:
+    """A square of paper of 3 to 11 pixels somewhere on the digit."""
+    side, covered = 1 + 2 * strength, images.copy()
+    for image, (y, x) in zip(covered, rng.integers(4, 24 - side + 1, (len(images), 2)), strict=True):
+        image[y : y + side, x : x + side] = 0
+    return covered
+
+
+CORRUPTIONS: tuple[Callable[[Images, int, np.random.Generator], Images], ...] = (
+    *(shift, rotation, shear, scale, blur, noise, thickness, brightness, fog, stripes, lines, jpeg, occlusion),
+)
+
+
+def errors(model: Classifier, images: Images, labels: np.ndarray) -> dict[str, list[float]]:
+    """Share of the images that is read wrongly: of each corruption, at each strength; "none" without any."""
+    found = {"none": [float(np.mean(model.predict(images) != labels))]}
+    for number, corruption in enumerate(CORRUPTIONS):
+        found[corruption.__name__] = [
+            float(np.mean(model.predict(corruption(images, s, np.random.default_rng([number, s]))) != labels))
+            for s in STRENGTHS
+        ]
+    return found
+
+
+def mean_error(found: dict[str, list[float]]) -> float:
+    """Mean over corruptions and strengths."""
+    return float(np.mean([value for name, values in found.items() if name != "none" for value in values]))
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """The results as a Markdown table: a row a corruption, a column a model."""
+    rows = [["error, %", *(result["model"] for result in results)], ["---"] * (len(results) + 1)]
+    rows += [
+        [name, *(f"{100 * np.mean(result['errors'][name]):.2f}" for result in results)]
+        for name in ("none", *(corruption.__name__ for corruption in CORRUPTIONS))
+    ]
+    rows.append(["**mean**", *(f"**{100 * mean_error(result['errors']):.2f}**" for result in results)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def plain_run(project: Project) -> str:
+    """The run of the shipped network's recipe without augmentation; it is trained if it isn't there."""
+    RECIPES[PLAIN] = replace(RECIPES[SHIPPED_RECIPE], name=PLAIN, augmentation=Augmentation())
+    train(TrainSettings(PLAIN, run=PLAIN), project, resume=True)
+    return PLAIN
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="*", help="names of runs in models/")
+    args = parser.parse_args()
+    project = Project.current()
+    images, labels = dataset.prepare("mnist", project).part("test").labelled()
+    results = files.read_json(RESULTS) if RESULTS.exists() else []
+    shown = []
+    for name in ("shipped", plain_run(project), *args.runs):
+        model = load_model(None if name == "shipped" else project.models / name)
+        digest = files.sha256_file(model.path)
+        found = next((result for result in results if result["sha256"] == digest), None)
+        if found is None:
+            found = {"model": name, "sha256": digest, "errors": errors(model, images, labels)}
+            results.append(found)
+            files.write_json(RESULTS, results)
+        shown.append(found)
+    print(table(shown))
+
+
+if __name__ == "__main__":
+    main()
