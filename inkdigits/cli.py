@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import sys
 import warnings
@@ -27,6 +28,9 @@ def main() -> None:
 
 def run(command: click.Command) -> None:
     """Run a command; every error that we raise on purpose becomes one line on stderr and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows its number
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = command.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 1. Look at the digits
 #
-# Before anything is trained: look. What do the images show, how are they made, which of them are odd? Half of all
-# mistakes that a network makes can be foreseen here.
+# Before anything is trained: look. What do the images show, how are they made, which of them are odd? Many of the
+# mistakes that a network will make can be foreseen here.
 
 # %%
 import matplotlib.pyplot as plt

@@ -30,8 +30,8 @@ digit = held_out[int(np.flatnonzero(held_out_labels == 4)[0])]
 # ## The first layer: small templates
 #
 # Each filter is a table of 5 × 5 weights that is moved over the whole image. Where the ink below it looks like the
-# filter, it answers strongly. Blue wants ink, red wants paper: most of them have become detectors of edges in one
-# direction.
+# filter, it answers strongly. Blue wants ink, red wants paper: some have become detectors of edges in one direction,
+# others still look like noise after two epochs.
 
 # %%
 filters = next(network.parameters()).detach().numpy()[:, 0]
@@ -45,9 +45,8 @@ plt.show()
 # ## From strokes to shapes
 #
 # What each filter answers is an image again, smaller, and it is what the next layer looks at. The first layer marks
-# edges. The second combines edges to corners and ends of strokes. In the third a point knows of a quarter of the
-# whole digit, and nobody would recognise a digit in it any more: it is on the way from "where is ink?" to "what is
-# it?"
+# edges. The second combines edges to corners and ends of strokes. In the third a point knows of almost the whole
+# digit, and nobody would recognise a digit in it any more: it is on the way from "where is ink?" to "what is it?"
 
 # %%
 with torch.inference_mode():
@@ -93,8 +92,8 @@ plt.show()
 # %% [markdown]
 # ## Which digits lie close together?
 #
-# Before the last step each image has become 64 or so numbers. Images with similar numbers are similar for the
-# network. Take the nearest ones of a digit: they are like it in *shape*, wherever the pixels are.
+# Before the last step each image has become 576 numbers, 64 maps of 3 × 3. Images with similar numbers are similar
+# for the network. Take the nearest ones of a digit: they are like it in *shape*, wherever the pixels are.
 
 # %%
 sample = held_out[:2000]
@@ -127,4 +126,4 @@ for name, picture in (("noise", noise), ("a cross", cross.reshape(1, -1)), ("not
 
 # %% [markdown]
 # **To try:** train with `epochs=10` and look at the filters again. Turn a digit by 90° step by step: when does the
-# network change its mind? Which of the 64 features is high for digits with a loop?
+# network change its mind? Which of the last layer's 64 maps is high for digits with a loop?

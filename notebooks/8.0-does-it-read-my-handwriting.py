@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import inkdigits
-from inkdigits import dataset
+from inkdigits import dataset, features
 from inkdigits.reading import overlay
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
@@ -28,8 +28,8 @@ print(f"the shipped classifier, on MNIST's validation images: {100 * np.mean(mod
 # ## Not what it knows
 #
 # Take 500 of those images and do to them what a drawing or a photo does: move them out of the centre, make them
-# smaller, swap ink and paper, add a shadow. A person reads all of these without noticing. Give them
-# to the network as they are, and then to the reader, which finds the ink first.
+# smaller, swap ink and paper, add a shadow. A person reads all of these without noticing. Give them to the network
+# shrunk to 28 × 28 pixels, then prepared as MNIST's images were, and then to the reader.
 
 # %%
 some, truth = images[: 100 if QUICK else 500], labels[: 100 if QUICK else 500]
@@ -61,22 +61,25 @@ for axis, (name, harm) in zip(axes, HARM.items(), strict=True):
     pictures = [harm(image) for image in some]
     as_they_are = np.stack([255 - np.asarray(Image.fromarray(p).resize((28, 28), Image.Resampling.BILINEAR)) for p in pictures])
     naive = np.mean(model.predict(as_they_are) == truth)
+    prepared = np.mean(model.predict(np.stack([features.prepare(picture) for picture in pictures])) == truth)
     readings = inkdigits.read_many(pictures, mode="digit")
     read = np.mean([bool(r.digits) and r.digits[0].best == label for r, label in zip(readings, truth, strict=True)])
-    print(f"{name:26} shrunk to 28×28 and classified: {100 * naive:5.1f} %    read: {100 * read:5.1f} %")
+    print(f"{name:26} as it is: {100 * naive:5.1f} %   prepared: {100 * prepared:5.1f} %   read: {100 * read:5.1f} %")
     axis.imshow(pictures[4], cmap="gray", vmin=0, vmax=255)
     axis.set_title(name, fontsize=8)
     axis.set_axis_off()
 plt.show()
 
 # %% [markdown]
-# The network is the same kind in both columns. What differs is that the reader finds out what is ink and what is
-# paper, cuts the digit out, and makes of it what MNIST's makers made: 20 pixels high, centred by mass.
+# The network is the same in the first two columns. What differs is that `features.prepare` finds out what is ink and
+# what is paper, cuts the digit out, and makes of it what MNIST's makers made: 20 pixels on its longer side, centred
+# by mass. The reader, in the third, does the same and has a network of its own, which has also learnt from digits
+# drawn with other pens on other papers.
 #
 # ## Step by step
 #
-# `inkdigits read PICTURE --explain why.png` shows these steps for any picture. What the network saw is the third from
-# the left, and the bars are its ten probabilities. If a picture of yours is misread, look here first.
+# `inkdigits read PICTURE --explain why.png` shows these steps for any picture. What the network saw is panel 3, and
+# the bars are its ten probabilities. If a picture of yours is misread, look here first.
 
 # %%
 plt.figure(figsize=(8, 3.5))

@@ -20,8 +20,8 @@ writes one example as a column; here each example is a row, so that a whole mini
 from __future__ import annotations
 
 import itertools
+import shutil
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +31,11 @@ import numpy as np
 
 from inkdigits.errors import ModelError, UsageError
 from inkdigits.files import atomic
+from inkdigits.learn.guards import backup_name, check_layers, check_name, check_settings, loaded_arrays
 
 Arrays = list[np.ndarray]
+#: Outputs that differ by no more than this between examples are the same.
+_DEAD = 1e-6
 
 # --- Activations ------------------------------------------------------------------------------------------------------
 #
@@ -197,7 +200,12 @@ class NeuralNetwork:
         dtype: type[np.floating] = np.float32,
     ) -> None:
         output = output or ("softmax" if cost == "cross-entropy" else "sigmoid")
-        _check(layers, activation, output, cost)
+        check_layers(layers)
+        check_name("activation", activation, ACTIVATIONS)
+        check_name("activation", output, ACTIVATIONS)
+        check_name("cost", cost, COSTS)
+        if cost == "cross-entropy" and output not in ("sigmoid", "softmax"):
+            raise UsageError(f"the cross-entropy needs outputs between 0 and 1, not {output}'s: choose sigmoid or softmax")
         self.layers = tuple(layers)
         self.activation, self.output, self.cost = activation, output, cost
         rng = np.random.default_rng(seed)
@@ -228,7 +236,8 @@ class NeuralNetwork:
         last = len(self.weights)
         nabla_w, nabla_b = [np.empty(0)] * last, [np.empty(0)] * last
         delta = activations[-1] - targets
-        # For the cross-entropy this is ∂C/∂z already: f' cancels out (Nielsen, equation 61). For the quadratic it is ∂C/∂a.
+        # For the cross-entropy this is ∂C/∂z already: f' cancels out (Nielsen, equation 61 for sigmoid, exercise after equation
+        # 82 for softmax, whose targets must add up to 1). For the quadratic cost it is ∂C/∂a.
         if self.cost == "quadratic":
             delta = self._activation(last).back(activations[-1], delta)
         delta /= len(targets)
@@ -280,13 +289,15 @@ class NeuralNetwork:
         Raises:
             UsageError: the examples don't fit the layers, a setting lies outside its range, or the training diverges.
         """
-        self._check_examples(inputs, labels)
-        _check_settings(len(labels), epochs, batch_size, lr, momentum, optimizer)
+        inputs, labels = self._checked(inputs, labels)
+        if validation:
+            validation = self._checked(*validation)
+        check_settings(len(labels), epochs, batch_size, lr, lr_end, momentum, l2)
+        check_name("optimizer", optimizer, OPTIMIZERS)
         rng = np.random.default_rng(seed)
-        inputs = np.asarray(inputs, self.weights[0].dtype)
         targets = np.eye(self.layers[-1], dtype=inputs.dtype)[labels]  # y: a 1 at the label's place
         steps = OPTIMIZERS[optimizer]([*self.weights, *self.biases], momentum)
-        untrained = self.cost_of(inputs[:1000], targets[:1000])
+        constant = self._cost(np.broadcast_to(targets.mean(axis=0), targets.shape), targets)  # of the best answer to everything
         starts = range(0, len(inputs), batch_size)
         history = []
         for number in range(1, epochs + 1):
@@ -307,7 +318,8 @@ class NeuralNetwork:
                     break
             cost /= len(inputs)
             seconds = time.perf_counter() - started
-            if not cost < 4 * untrained:  # nan compares as false
+            # A network whose outputs are the same for all inputs has died: no gradient will bring it back.
+            if not cost <= 4 * constant or np.ptp(self.outputs(inputs[:1000]), axis=0).max() < _DEAD:  # nan compares as false
                 fix = f"try a tenth of the learning rate, {lr / 10:g}"
                 raise UsageError(f"the training diverges: its cost is {cost:.3g} in epoch {number}; {fix}")
             accuracy = float(np.mean(self.predict(validation[0]) == validation[1])) if validation else None
@@ -322,7 +334,8 @@ class NeuralNetwork:
 
     def outputs(self, inputs: np.ndarray) -> np.ndarray:
         """The last layer's activations, (N, layers[-1]), for inputs (N, layers[0])."""
-        parts = np.array_split(np.asarray(inputs, self.weights[0].dtype), max(1, len(inputs) // 1000))
+        inputs = self._checked_inputs(inputs)
+        parts = np.array_split(inputs, max(1, len(inputs) // 1000))
         return np.concatenate([self.forward(part)[-1] for part in parts])
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
@@ -330,19 +343,25 @@ class NeuralNetwork:
         return self.outputs(inputs).argmax(axis=1)
 
     def save(self, path: str | Path) -> None:
-        """Write the network to an ``.npz`` file, whole or not at all; what is there is kept as a backup."""
+        """Write the network to an ``.npz`` file, whole or not at all; a file that is there is kept as a backup.
+
+        Raises:
+            UsageError: there is a folder of that name.
+        """
         path = Path(path)
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder: name a file, such as mnist_ann.npz")
         arrays = {f"weights_{n}": w for n, w in enumerate(self.weights, start=1)}
         arrays |= {f"biases_{n}": b for n, b in enumerate(self.biases, start=1)}
         names = np.array([self.activation, self.output, self.cost])
+        if path.exists():
+            shutil.copy2(path, backup_name(path))
         with atomic(path) as file:
             np.savez(file, layers=np.array(self.layers), names=names, **arrays)  # type: ignore[arg-type]
-            if path.exists():
-                path.rename(_backup(path))
 
     @classmethod
     def load(cls, path: str | Path) -> NeuralNetwork:
-        """Read a network that ``save`` has written.
+        """Read a network that ``save`` has written; its numbers become float32.
 
         Raises:
             ModelError: the file is missing or damaged, holds pickled objects, or is no network of this kind.
@@ -351,20 +370,16 @@ class NeuralNetwork:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
+            layers = [int(n) for n in arrays["layers"]]
+            weights = loaded_arrays("weights", arrays, list(itertools.pairwise(layers)))
+            biases = loaded_arrays("biases", arrays, [(n,) for n in layers[1:]])
             activation, output, cost = map(str, arrays["names"])
-            network = cls([int(n) for n in arrays["layers"]], activation=activation, output=output, cost=cost)
+            network = cls(layers, activation=activation, output=output, cost=cost)
         except FileNotFoundError:
             raise ModelError(f"{path} does not exist: train a network first, with inkdigits learn train") from None
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        except Exception as error:  # NumPy has no exception of its own for what it cannot read
             raise ModelError(f"{path} is no network of inkdigits learn train, or damaged ({error}): train it again") from None
-        for kind in ("weights", "biases"):
-            own: Arrays = getattr(network, kind)
-            for n, mine in enumerate(own, start=1):
-                array = arrays.get(f"{kind}_{n}")
-                if array is None or array.shape != mine.shape or not np.isfinite(array).all():
-                    found = "missing" if array is None else f"of shape {array.shape}, or not finite"
-                    raise ModelError(f"{path}: {kind}_{n} is {found}; layers {network.layers} need {mine.shape}")
-                own[n - 1] = array.astype(np.float32)
+        network.weights, network.biases = weights, biases
         return network
 
     def _activation(self, layer: int) -> Activation:
@@ -375,46 +390,20 @@ class NeuralNetwork:
             return quadratic(outputs, targets)
         return cross_entropy(outputs, targets, exclusive=self.output == "softmax")
 
-    def _check_examples(self, inputs: np.ndarray, labels: np.ndarray) -> None:
-        if inputs.ndim != 2 or inputs.shape[1] != self.layers[0]:
-            raise UsageError(f"inputs have the shape {inputs.shape}; the first layer wants (N, {self.layers[0]})")
-        if labels.shape != (len(inputs),):
-            raise UsageError(f"{len(inputs)} inputs have labels of shape {labels.shape}: give one label each")
+    def _checked_inputs(self, inputs: np.ndarray) -> np.ndarray:
+        """Inputs as the network's own numbers, (N, layers[0])."""
+        array = np.asarray(inputs, self.weights[0].dtype)
+        if array.ndim != 2 or array.shape[1] != self.layers[0]:
+            raise UsageError(f"inputs have the shape {array.shape}; the first layer wants (N, {self.layers[0]})")
+        return array
+
+    def _checked(self, inputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Examples that fit the layers."""
+        inputs, labels = self._checked_inputs(inputs), np.asarray(labels)
+        if labels.shape != (len(inputs),) or labels.dtype.kind not in "iu":
+            raise UsageError(f"{len(inputs)} inputs have labels {labels.dtype} {labels.shape}: give one whole number each")
         if not len(labels) or labels.min() < 0 or labels.max() >= self.layers[-1]:
             raise UsageError(f"labels must be 0 to {self.layers[-1] - 1}, one for each of the last layer's neurons")
-
-
-def _check(layers: Sequence[int], activation: str, output: str, cost: str) -> None:
-    """Raise UsageError where no network can be made of this."""
-    if len(layers) < 2 or any(n < 1 for n in layers):
-        given = ",".join(map(str, layers))
-        raise UsageError(f"layers are {given}: give two numbers or more, each at least 1, such as 784,30,10")
-    for name in (activation, output):
-        if name not in ACTIVATIONS:
-            raise UsageError(f"there is no activation {name!r}: choose {', '.join(ACTIVATIONS)}")
-    if cost not in COSTS:
-        raise UsageError(f"there is no cost {cost!r}: choose {' or '.join(COSTS)}")
-    if cost == "cross-entropy" and output not in ("sigmoid", "softmax"):
-        raise UsageError(f"the cross-entropy needs outputs between 0 and 1, not {output}'s: choose sigmoid or softmax")
-
-
-def _check_settings(examples: int, epochs: int, batch_size: int, lr: float, momentum: float | None, optimizer: str) -> None:
-    """Raise UsageError where a setting lies outside its range."""
-    if epochs < 1:
-        raise UsageError(f"epochs is {epochs}: train at least 1")
-    if not 1 <= batch_size <= examples:
-        raise UsageError(f"batch size is {batch_size}: choose it between 1 and the number of examples, {examples}")
-    if not 0 < lr < np.inf:
-        raise UsageError(f"the learning rate is {lr}: choose a positive number")
-    if momentum is not None and not 0 <= momentum < 1:
-        raise UsageError(f"momentum is {momentum}: choose it from 0 up to, but not including, 1")
-    if optimizer not in OPTIMIZERS:
-        raise UsageError(f"there is no optimizer {optimizer!r}: choose {' or '.join(OPTIMIZERS)}")
-
-
-def _backup(path: Path) -> Path:
-    """A name beside ``path`` that is not taken: network.backup-1.npz, network.backup-2.npz, …"""
-    number = 1
-    while (backup := path.with_name(f"{path.stem}.backup-{number}{path.suffix}")).exists():
-        number += 1
-    return backup
+        if not np.isfinite(inputs).all():
+            raise UsageError("inputs hold numbers that are not finite: numbers between 0 and 1 are best")
+        return inputs, labels

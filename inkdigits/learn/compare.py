@@ -5,6 +5,7 @@ Run it as ``python -m inkdigits.learn.compare`` or ``inkdigits learn compare``.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from inkdigits.errors import MissingExtraError
 from inkdigits.files import atomic
 from inkdigits.learn import loader
 from inkdigits.learn.ann import Epoch, NeuralNetwork
+from inkdigits.learn.train_model import check_writable
 
 #: What each network has in place of the first one's; the learning rate that suits it is a part of it.
 NETWORKS: Mapping[str, dict[str, Any]] = {
@@ -47,15 +49,9 @@ def compare(train: loader.Examples, validation: loader.Examples, epochs: int, se
 
 
 def draw(histories: Mapping[str, list[Epoch]], path: Path) -> None:
-    """Draw the validation accuracy of each network over the epochs into a picture.
+    """Draw the validation accuracy of each network over the epochs into a picture."""
+    from matplotlib.figure import Figure
 
-    Raises:
-        MissingExtraError: Matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("matplotlib", "train") from None
     figure = Figure(figsize=(9, 5), layout="constrained")
     axis = figure.subplots()
     for name, history in histories.items():
@@ -72,7 +68,7 @@ def draw(histories: Mapping[str, list[Epoch]], path: Path) -> None:
 
 @click.command()
 @click.option("--epochs", default=10, show_default=True, help="How often every image is seen.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same networks.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same networks.")
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The picture.  [default: reports/figures/compare.png]")
 def main(epochs: int, seed: int, source: str, output: Path | None) -> None:
@@ -80,7 +76,10 @@ def main(epochs: int, seed: int, source: str, output: Path | None) -> None:
 
     Example: inkdigits learn compare --epochs 5
     """
+    if importlib.util.find_spec("matplotlib") is None:  # before the work, not after it
+        raise MissingExtraError("matplotlib", "train")
     path = output or Project.current().reports / "figures" / "compare.png"
+    check_writable(path)
     draw(compare(loader.load("train", source), loader.load("validation", source), epochs, seed), path)
     click.echo(path)
 

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 from inkdigits.cli import run
+from inkdigits.errors import ModelError
 from inkdigits.learn import loader
 from inkdigits.learn.ann import NeuralNetwork
 from inkdigits.learn.train_model import MODEL
@@ -18,7 +19,7 @@ from inkdigits.learn.train_model import MODEL
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path), default=MODEL)
-@click.option("-n", "--count", default=8, show_default=True, help="How many mistakes to show.")
+@click.option("-n", "--count", type=click.IntRange(min=0), default=8, show_default=True, help="How many mistakes to show.")
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 def main(model: Path, count: int, source: str) -> None:
     """Test a saved network, by default mnist_ann.npz, on the test images, and show its most confident mistakes.
@@ -26,6 +27,8 @@ def main(model: Path, count: int, source: str) -> None:
     Example: inkdigits learn test mnist_ann.npz -n 12
     """
     network = NeuralNetwork.load(model)
+    if (network.layers[0], network.layers[-1]) != (784, 10):
+        raise ModelError(f"{model} has the layers {network.layers}: images of 28×28 pixels need 784 inputs and 10 outputs")
     test = loader.load("test", source)
     outputs = network.outputs(test.inputs)
     answers = outputs.argmax(axis=1)

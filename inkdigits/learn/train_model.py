@@ -6,6 +6,7 @@ Run it as ``python -m inkdigits.learn.train_model`` or ``inkdigits learn train``
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 
 import click
@@ -32,6 +33,20 @@ def layers_of(text: str) -> tuple[int, ...]:
     return layers
 
 
+def check_writable(path: Path) -> None:
+    """Make sure that a file can be written, before the long work that is to be kept in it.
+
+    Raises:
+        UsageError: there is a folder of that name.
+        OSError: its folder cannot be written to.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file, such as {MODEL}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
+
+
 @click.command()
 @click.option("--layers", default="784,256,128,10", show_default=True, help="Neurons of each layer.")
 @click.option("--activation", type=click.Choice(list(ACTIVATIONS)), default="relu", show_default=True, help="Of hidden layers.")
@@ -44,7 +59,7 @@ def layers_of(text: str) -> tuple[int, ...]:
 @click.option("--momentum", default=0.9, show_default=True, help="μ of sgd, β₁ of adam.")
 @click.option("--l2", default=0.0, show_default=True, help="λ of the L2 regularisation.")
 @click.option("--shift/--no-shift", default=True, show_default=True, help="Move the images by up to a pixel.")
-@click.option("--seed", default=0, show_default=True, help="The same seed gives the same network.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same network.")
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=MODEL, show_default=True)
 def main(
@@ -70,6 +85,7 @@ def main(
     Example: inkdigits learn train --layers 784,30,10 --activation sigmoid --cost quadratic --lr 3 --lr-end 3 \\
                --batch-size 10 --epochs 30 --no-shift
     """
+    check_writable(output)
     network = NeuralNetwork(layers_of(layers), activation=activation, cost=cost, seed=seed)
     train, validation = loader.load("train", source), loader.load("validation", source)
 

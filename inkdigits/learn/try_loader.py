@@ -13,8 +13,8 @@ from inkdigits.learn import loader
 
 
 @click.command()
-@click.option("-n", "--count", default=8, show_default=True, help="How many images of each part.")
-@click.option("--seed", type=int, help="Of the choice.  [default: another one each time]")
+@click.option("-n", "--count", type=click.IntRange(min=1), default=8, show_default=True, help="How many images of each part.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of the choice.  [default: another one each time]")
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 def main(count: int, seed: int | None, source: str) -> None:
     """Show a random selection of labelled training and test images.

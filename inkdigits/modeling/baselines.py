@@ -235,9 +235,7 @@ LADDER: Mapping[str, Rung] = {
     "gradient boosting": Rung(lambda quick: HistGradientBoostingClassifier(max_iter=5 if quick else 100, random_state=42), {}),
     "MLP": Rung(_mlp, {"digits": 0.9799}),
     "voting": Rung(lambda quick: VotingClassifier(_team(quick), voting="soft"), {"digits": 0.9727}),
-    "stacking": Rung(
-        lambda quick: StackingClassifier(_team(quick), LogisticRegression(max_iter=500), cv=3), {"digits": 0.9784}
-    ),
+    "stacking": Rung(_stacking, {"digits": 0.9784}),
     "NumPy [784, 30, 10]": Rung(lambda quick: NumpyNetwork(epochs=10 if quick else 30), {"digits": 0.9542}),
     "NumPy [784, 256, 128, 10]": Rung(
         lambda quick: NumpyNetwork((256, 128), 10 if quick else 20, 50, 0.05, 0.9, "relu", "cross-entropy"), {"digits": 0.9804}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
 import zipfile
 from pathlib import Path
@@ -120,6 +121,27 @@ def test_training_that_diverges_stops_and_says_so(examples: loader.Examples) -> 
         network.train(*examples.pair, lr=1e4)
 
 
+@pytest.mark.parametrize("lr", [100, 1000, 1e6])
+def test_a_network_that_has_died_of_a_high_learning_rate_says_so(examples: loader.Examples, lr: float) -> None:
+    with pytest.raises(UsageError, match="diverges"):
+        NeuralNetwork((784, 30, 10)).train(*examples.pair, lr=lr)
+
+
+def test_a_good_network_can_be_trained_on(examples: loader.Examples) -> None:
+    network = NeuralNetwork((784, 60, 10), activation="relu", cost="cross-entropy")
+    network.train(*examples.pair, epochs=12, lr=0.1)
+    later = network.train(*examples.pair, epochs=1, lr=0.01, augment=loader.shifted)
+    assert later[0].cost < 1
+    perfect = NeuralNetwork((2, 2), cost="quadratic", output="relu")
+    perfect.weights[0][:] = np.eye(2)
+    assert perfect.train(np.eye(2), np.array([0, 1]), epochs=1, batch_size=2, lr=0.1)[0].cost == 0
+
+
+def test_slow_beginnings_are_no_divergence(examples: loader.Examples) -> None:
+    NeuralNetwork((784, 30, 30, 30, 10)).train(*examples.pair, epochs=1, lr=0.5)
+    NeuralNetwork((784, 30, 10)).train(*examples.pair, epochs=1, lr=0.001)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -143,7 +165,12 @@ def test_networks_that_cannot_be(settings: dict, message: str) -> None:
         ({"lr": -1}, "learning rate is -1"),
         ({"momentum": 1.0}, "momentum is 1.0"),
         ({"optimizer": "lbfgs"}, "no optimizer 'lbfgs'"),
-        ({"labels": np.zeros(3, int)}, "4000 inputs have labels of shape"),
+        ({"lr_end": -0.1}, "last learning rate is -0.1"),
+        ({"l2": float("nan")}, "l2 is nan"),
+        ({"labels": np.zeros(3, int)}, r"4000 inputs have labels int64 \(3,\)"),
+        ({"labels": np.zeros(4000)}, "labels float64"),
+        ({"inputs": np.full((4000, 784), np.nan)}, "not finite"),
+        ({"validation": (np.zeros((5, 3)), np.zeros(5, int))}, r"first layer wants \(N, 784\)"),
         ({"labels": np.full(4000, 10)}, "labels must be 0 to 9"),
         ({"inputs": np.zeros((4000, 28, 28))}, r"first layer wants \(N, 784\)"),
     ],
@@ -178,10 +205,14 @@ def test_files_that_are_no_networks(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=message):
             NeuralNetwork.load(path)
 
+    refused("holds numbers that are not finite", weights_1=np.full((784, 5), 1e300))
+    refused("weights_1 is <U1", weights_1=np.full((784, 5), "a"))
+    refused("weights_1 is complex", weights_1=np.ones((784, 5), complex))
+    refused("weights_1", layers=np.array([784, 10**13, 10]))
     refused("Object arrays cannot be loaded", weights_1=np.array([{"a": 1}], dtype=object))
-    refused(r"weights_1 is of shape \(5, 784\)", weights_1=np.zeros((5, 784)))
-    refused("weights_2 is of shape", weights_2=np.full((5, 10), np.nan))
-    refused("biases_3 is missing", layers=np.array([784, 5, 10, 10]), weights_3=np.zeros((10, 10)))
+    refused(r"weights_1 is float64 \(5, 784\), its layers need", weights_1=np.zeros((5, 784)))
+    refused("weights_2 holds numbers that are not finite", weights_2=np.full((5, 10), np.nan))
+    refused("biases_3", layers=np.array([784, 5, 10, 10]), weights_3=np.zeros((10, 10)))
     refused("no activation 'evil'", names=np.array(["evil", "softmax", "cross-entropy"]))
     (tmp_path / "cut.npz").write_bytes(good.read_bytes()[:200])
     (tmp_path / "text.npz").write_text("weights")
@@ -192,3 +223,19 @@ def test_files_that_are_no_networks(tmp_path: Path) -> None:
             NeuralNetwork.load(tmp_path / f"{name}.npz")
     with pytest.raises(ModelError, match="does not exist"):
         NeuralNetwork.load(tmp_path / "nowhere.npz")
+    with pytest.raises(UsageError, match="is a folder"):
+        NeuralNetwork().save(tmp_path)
+
+
+def test_any_damage_to_a_file_is_a_model_error(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    NeuralNetwork((3, 2, 2)).save(path)
+    good = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        damaged = bytearray(good)
+        for place in rng.integers(0, len(good), rng.integers(1, 4)):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(bytes(damaged[: int(rng.integers(1, len(good) + 1))] if rng.random() < 0.3 else damaged))
+        with contextlib.suppress(ModelError):
+            assert NeuralNetwork.load(path).layers == (3, 2, 2)

@@ -80,7 +80,19 @@ WRONG = {
         [("activations[layer].T @ delta", "delta.T @ activations[layer]")],
     ),
     "labels from 1": ("predict", "counted from 0", [(".argmax(axis=1)", ".argmax(axis=1) + 1")]),
-    "uphill": ("learns", r"% are right, 90 % are wanted", [("parameter -= lr", "parameter += lr")]),
+    "uphill": ("step", "goes uphill", [("parameter -= lr", "parameter += lr")]),
+    "nothing learnt": ("step", "as they were", [("parameter -= lr", "parameter - lr")]),
+    "its own learning rate": ("step", "what the caller says", [("parameter -= lr *", "parameter -= 3 *")]),
+    "its own epochs": ("step", "what the caller says", [("in range(epochs)", "in range(1)")]),
+    "its own seed": (
+        "shapes",
+        "with the same seed differ",
+        [("default_rng(seed)\n        self", "default_rng()\n        self")],
+    ),
+    "a forgotten return": ("gradients", "is a return missing", [("return nabla_w, nabla_b", "nabla_w, nabla_b")]),
+    "no gradient": ("gradients", "zero everywhere", [(DELTA, DELTA + " * 0")]),
+    "divided twice": ("gradients", "too small", [(DELTA, DELTA + " / len(targets)")]),
+    "stops halfway": ("learns", "% are right, 90 % are wanted", [("in range(epochs)", "in range(min(epochs, 2) * (lr != 3))")]),
     "no shuffling": ("shuffles", "take them in a new order", [("rng.permutation(len(inputs))", "np.arange(len(inputs))")]),
     "learnt by heart": (
         "test",
@@ -108,16 +120,17 @@ WRONG = {
             )
         ],
     ),
-    "an endless loop": ("learns", "stopped after 3 seconds", [("for _ in range(epochs):", "while True:")]),
-    "a crash": ("learns", "ended without an answer", [(TRAIN, "        import os\n        os._exit(3)\n" + TRAIN)]),
-    "megabytes printed": ("learns", "prints more than 2 MB", [(TRAIN, "        print('x' * 3_000_000, flush=True)\n" + TRAIN)]),
+    "an endless loop": ("step", "stopped after 3 seconds", [("for _ in range(epochs):", "while True:")]),
+    "a crash": ("step", "ended without an answer", [(TRAIN, "        import os\n        os._exit(3)\n" + TRAIN)]),
+    "an exit": ("step", "with exit or quit", [(TRAIN, "        exit()\n" + TRAIN)]),
+    "megabytes printed": ("step", "prints more than 2 MB", [(TRAIN, "        print('x' * 3_000_000, flush=True)\n" + TRAIN)]),
     "a framework": ("contract", "imports torch", [("import numpy as np", "import numpy as np\nimport torch")]),
     "our own solution": (
         "contract",
         "imports inkdigits",
         [("import numpy as np", "import inkdigits.learn.ann")],
     ),
-    "another program": ("learns", "another program", [(TRAIN, "        import os\n        os.system('true')\n" + TRAIN)]),
+    "another program": ("step", "another program", [(TRAIN, "        import os\n        os.system('true')\n" + TRAIN)]),
 }
 
 
@@ -199,7 +212,6 @@ def test_a_folder_that_is_taken(tmp_path: Path) -> None:
 def test_a_class_of_submissions_becomes_a_table(tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
     submission(tmp_path / "class" / "ada", (DELTA, DELTA.replace(" / len(targets)", "")))
     submission(tmp_path / "class" / "bob", ("def predict(", "def answer("))
-    (tmp_path / "class" / "notes").mkdir()
     code, out, _ = run_cli("learn", "check", tmp_path / "class", "-o", tmp_path / "grades.csv")
     assert code == 1
     assert "✓ forward" in out
@@ -215,3 +227,57 @@ def test_folders_without_submissions(tmp_path: Path, run_cli: Callable[..., tupl
     code, _, err = run_cli("learn", "check", tmp_path)
     assert code == 1
     assert "holds an ann.py" in err
+
+
+VANDALS = {
+    "a pipe in place of the answer": "os.mkfifo('../answer.npz')",
+    "a pipe that waits": "os.remove('../answer.npz'); os.mkfifo('../answer.npz')",
+    "the notes deleted": "os.remove('../violations.txt')",
+    "a folder deleted": "import shutil; shutil.rmtree('..')",
+    "a folder opened to reach what is in it": "os.open(os.path.dirname(os.getcwd()), os.O_RDONLY)",
+    "a thousand files": "[open(f'{i}.txt', 'w') for i in range(1000)]",
+    "a database": "import sqlite3; sqlite3.connect('/tmp/elsewhere.db')",
+    "words that paint the terminal": "raise ValueError('\\x1b[32m\\n  ✓ test \\udc80')",
+    "an error that cannot be told": "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()",
+    "memory without end": "x = np.ones(10**10)",
+}
+
+
+@pytest.mark.parametrize("kind", VANDALS)
+def test_vandals_fail_alone_and_harm_nothing(kind: str, tmp_path: Path) -> None:
+    line = "        rng = np.random.default_rng(seed)\n        self.weights"
+    grade = check(submission(tmp_path, (line, f"        import os\n        {VANDALS[kind]}\n" + line)))
+    assert grade.failed == "contract"
+    assert grade.hint
+    assert grade.hint.isprintable()
+    grade.hint.encode()
+
+
+def test_the_textbook_way_of_keeping_z_passes_the_gradients(tmp_path: Path) -> None:
+    text = SOLUTION.replace("        activations = [inputs]\n", "        activations = [inputs]\n        self.zs = []\n")
+    text = text.replace(
+        "            activations.append(",
+        "            self.zs.append(activations[-1] @ w + b)\n            activations.append(",
+    )
+    text = text.replace("        a = activations[-1]\n", "        a = sigmoid(self.zs[-1])\n")
+    (tmp_path / "ann.py").write_text(text)
+    grade = check(tmp_path)
+    assert grade.passed[:5] == NAMES[:5]
+
+
+def test_every_student_has_a_row(tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
+    submission(tmp_path / "class" / "=ada", ("def predict(", "def answer("))
+    (tmp_path / "class" / "bob").mkdir()
+    submission(tmp_path / "elsewhere")
+    (tmp_path / "class" / "eve").mkdir()
+    (tmp_path / "class" / "eve" / "ann.py").symlink_to(tmp_path / "elsewhere" / "ann.py")
+    code, _, _ = run_cli("learn", "check", tmp_path / "class", "-o", tmp_path / "grades.csv")
+    assert code == 1
+    rows = list(csv.DictReader((tmp_path / "grades.csv").open()))
+    assert [(row["submission"], row["failed"]) for row in rows] == [
+        ("'=ada", "contract"),
+        ("bob", "contract"),
+        ("eve", "contract"),
+    ]
+    assert "no ann.py" in rows[1]["hint"]
+    assert "is a link" in rows[2]["hint"]

@@ -44,6 +44,16 @@ def _project(home: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (home.reports / "baselines.json").unlink(missing_ok=True)
 
 
+def test_every_model_climbs_the_second_level() -> None:
+    results = list(climb((2,), quick=True))
+    assert [result.model for result in results] == list(LADDER)
+    for result in results:
+        assert result.auc is not None
+        if result.model not in ("always the most common", "darkness"):
+            assert 0.85 < result.accuracy <= 1, result
+            assert 0.93 < result.auc <= 1, result
+
+
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_quick_models_are_where_they_should_be(level: int) -> None:
     models = tuple(name for number, name in RANGES if number == level)

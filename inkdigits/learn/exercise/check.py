@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +27,11 @@ from inkdigits.learn.exercise.worker import LARGEST_FILE
 _WORKER = Path(__file__).with_name("worker.py")
 #: A student's file larger than this is no source code.
 _LARGEST_SOURCE = 1_000_000
+#: What the worker needs to find Python and NumPy, wherever they are installed.
+_ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "SYSTEMROOT", "USERPROFILE", "APPDATA", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    *("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"),
+)
 
 
 class Verdict(NamedTuple):
@@ -83,8 +87,11 @@ def check(folder: Path, on_step: Callable[[str, Verdict], None] | None = None) -
 
 def _sources(folder: Path) -> dict[str, bytes]:
     """The Python files of a folder; links are left out, for they may lead anywhere."""
-    if not (folder / "ann.py").is_file():
+    ours = folder / "ann.py"
+    if not ours.is_file():
         raise DataError(f"{folder} holds no ann.py: give a folder that 'inkdigits learn start' has made")
+    if ours.is_symlink() or ours.stat().st_size > _LARGEST_SOURCE:
+        raise DataError(f"{ours} is a link, or larger than {_LARGEST_SOURCE // 1_000_000} MB: put the file itself there")
     found = [path for path in folder.glob("*.py") if path.is_file() and not path.is_symlink()]
     return {path.name: path.read_bytes() for path in found if path.stat().st_size <= _LARGEST_SOURCE}
 
@@ -93,31 +100,31 @@ def _asked(step: Step, sources: dict[str, bytes]) -> Verdict:
     """Ask one step's question in a new process, and judge the answer."""
     given = step.given()
     with tempfile.TemporaryDirectory(prefix="inkdigits-check-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+        outer = Path(name)
+        folder = outer / "submission"
+        folder.mkdir()
         for file, content in sources.items():
             (folder / file).write_bytes(content)
-        np.savez(folder / "task.npz", **given)  # type: ignore[arg-type]
+        np.savez(outer / "task.npz", **given)  # type: ignore[arg-type]
         in_time = _run(step, folder)
-        fault = _fault(step, folder, in_time)
-        if fault:
-            return Verdict(fault)
         try:
-            with np.load(folder / "answer.npz", allow_pickle=False) as file_:
-                answer = {key: file_[key] for key in file_.files}
+            fault = _fault(step, outer, in_time)
+            if fault:
+                return Verdict(_plain(fault))
+            answer = _answer(outer / "answer.npz")
             hint = step.hint(given, answer)
-            return Verdict(hint) if hint else Verdict(None, step.figure(given, answer))
-        except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-            return Verdict(f"the answer is no array of numbers ({' '.join(str(error).split())[:200]})")
+            return Verdict(_plain(hint)) if hint else Verdict(None, step.figure(given, answer))
+        except Exception as error:  # whatever the student's process has left there must not stop the check of the others
+            return Verdict(_plain(f"its answer cannot be read ({type(error).__name__}: {error})"))
 
 
 def _run(step: Step, folder: Path) -> bool:
     """Let the worker ask; False if it had to be stopped."""
-    environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(folder), "TMPDIR": str(folder)}
-    if "SYSTEMROOT" in os.environ:  # Windows needs it for random numbers
-        environment["SYSTEMROOT"] = os.environ["SYSTEMROOT"]
-    with (folder / "printed.txt").open("wb") as printed:
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    environment |= {"TMPDIR": str(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with (folder.parent / "printed.txt").open("wb") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(_WORKER), step.task],
+            [sys.executable, "-P", "-B", "-X", "utf8", str(_WORKER), step.task],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -144,36 +151,50 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _fault(step: Step, folder: Path, in_time: bool) -> str | None:
+def _answer(path: Path) -> dict[str, np.ndarray]:
+    """The arrays that the worker has written."""
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _fault(step: Step, outer: Path, in_time: bool) -> str | None:
     """What kept the code from answering, in words for the student; None if it has answered."""
-    violations = (folder / "violations.txt").read_text(errors="replace") if (folder / "violations.txt").exists() else ""
-    if violations:
-        what = violations.splitlines()[0][:200]
-        return f"it {what}, which is not allowed: the network works with NumPy and with what it is given, and nothing else"
-    if (folder / "printed.txt").stat().st_size >= LARGEST_FILE:
+    violations = (outer / "violations.txt").read_text("utf-8", "replace") if (outer / "violations.txt").exists() else ""
+    if (outer / "printed.txt").stat().st_size >= LARGEST_FILE:
         return f"it prints more than {LARGEST_FILE // 1_000_000} MB: leave out the prints inside of loops"
     if not in_time:
         return f"it was stopped after {step.seconds:.0f} seconds: does a loop never end, or work on one number at a time?"
-    if (folder / "answer.npz").exists():
+    if violations:
+        what = violations.splitlines()[0][:200]
+        return f"it {what}, which is not allowed: the network works with NumPy and with what it is given, and nothing else"
+    if (outer / "answer.npz").exists() and (outer / "answer.npz").stat().st_size:
         return None
-    if not (folder / "error.json").exists():
-        return "the process ended without an answer: was it out of memory (4 GB), or does the code call exit?"
-    error = json.loads((folder / "error.json").read_text())
-    if error["type"] == "NotImplementedError":
-        return f"{error['message'] or 'a method'} is not written yet: README.md has the formulas"
-    place = f" in line {error['line']} of ann.py" if error["line"] else ""
-    return f"{error['type']}{place}: {' '.join(str(error['message']).split())}"
+    if not (outer / "error.json").exists() or not (outer / "error.json").stat().st_size:
+        return "the process ended without an answer: was it out of memory (4 GB), or does the code end it?"
+    error = json.loads((outer / "error.json").read_text())
+    kind, message = str(error["type"]), str(error["message"])
+    if kind == "NotImplementedError":
+        return f"{message or 'a method'} is not written yet: README.md has the formulas"
+    if kind == "SystemExit":
+        return "the code ends the program, with exit or quit: leave that out of ann.py"
+    return kind + (f" in line {error['line']} of ann.py" if error["line"] else "") + f": {message}"
+
+
+def _plain(text: str) -> str:
+    """Text without line ends and control characters: what a student's code says must not paint the teacher's terminal."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(printable.encode(errors="backslashreplace").decode().split())
 
 
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
 def _submissions(folder: Path) -> list[Path]:
-    """The folder itself, or those in it that hold an ``ann.py``."""
+    """The folder itself if it holds an ``ann.py``, else the folders in it."""
     if (folder / "ann.py").exists():
         return [folder]
-    found = sorted(path.parent for path in folder.glob("*/ann.py"))
-    if not found:
+    found = sorted(path for path in folder.glob("[!.]*") if path.is_dir())
+    if not any((path / "ann.py").exists() for path in found):
         raise DataError(f"neither {folder} nor a folder in it holds an ann.py: make one with inkdigits learn start")
     return found
 
@@ -191,12 +212,16 @@ def main(folder: Path, output: Path | None) -> int:
     found = _submissions(folder)
     grades = []
     for submission in found:
-        if len(found) > 1:
-            click.echo(f"{submission.name}:")
-        grades.append(check(submission, _say))
-    if output:
-        with atomic(output, "w") as file:
-            file.write(_table(grades))
+        if submission != folder:
+            click.echo(f"{_plain(submission.name)}:")
+        try:
+            grades.append(check(submission, _say))
+        except DataError as error:
+            grades.append(Grade(submission.name, (), STEPS[0].name, _plain(str(error))))
+            _say(STEPS[0].name, Verdict(grades[-1].hint))
+        if output:  # after each, so that nothing is lost if the next one is stopped
+            with atomic(output, "w") as file:
+                file.write(_table(grades))
     return 1 if any(grade.failed for grade in grades) else 0
 
 
@@ -210,6 +235,7 @@ def _table(grades: list[Grade]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["submission", "passed", "of", "failed", "hint", "test", "speed"])
     for found in grades:
-        figures = [found.figures.get(name, "") for name in ("test", "speed")]
-        writer.writerow([found.name, len(found.passed), len(STEPS), found.failed or "", found.hint or "", *figures])
+        name = f"'{found.name}" if found.name[0] in "=+-@" else found.name  # no formula for a spreadsheet
+        figures = [found.figures.get(step, "") for step in ("test", "speed")]
+        writer.writerow([_plain(name), len(found.passed), len(STEPS), found.failed or "", found.hint or "", *figures])
     return text.getvalue()

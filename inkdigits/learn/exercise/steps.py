@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
 from collections.abc import Callable, Mapping
@@ -71,8 +72,10 @@ def _shapes(given: Named, answer: Named) -> str | None:
     if [array.shape for array in a] != [(7, 5), (7, 4), (7, 3), (7, 2)]:
         wanted = "(7, 5), (7, 4), (7, 3), (7, 2) for 7 examples"
         return f"forward gives the activations of all layers, the inputs first, {wanted}: {[array.shape for array in a]}"
-    if any(len(array) > 1 and np.ptp(array) == 0 for array in w):
+    if any(np.ptp(array) == 0 for array in w):
         return "all weights are the same: neurons that start alike stay alike, so begin with random ones"
+    if not all(np.array_equal(*pair) for pair in zip(w, _listed(answer, "t"), strict=True)):
+        return "two networks with the same seed differ: draw the weights from np.random.default_rng(seed)"
     return None
 
 
@@ -116,6 +119,8 @@ def _forward(given: Named, answer: Named) -> str | None:
         )
     if layer == 0:
         return "a[0] should be the inputs themselves"
+    if not np.isfinite(found[layer]).all():
+        return f"a[{layer}] holds numbers that are not finite"
     before, w, b = wanted[layer - 1], given[f"w{layer - 1}"], given[f"b{layer - 1}"]
     if _close(found[layer], sigmoid(before @ w)):
         return f"a[{layer}] lacks the bias: the weighted input is z = a[l-1] W[l] + b[l]"
@@ -141,14 +146,20 @@ def _wrong_gradient(name: str, found: np.ndarray, wanted: np.ndarray, last: bool
     if found.shape != wanted.shape:
         turned = ", which is transposed" if found.T.shape == wanted.shape else ""
         return f"{name} has the shape {found.shape}{turned}: a gradient has the shape of what it belongs to, {wanted.shape}"
-    ratio = float(np.sum(found * wanted) / np.sum(wanted * wanted))
+    if not np.isfinite(found).all():
+        return f"{name} holds numbers that are not finite"
+    if not found.any():
+        return f"{name} is zero everywhere, as if the cost didn't depend on it"
+    ratio, count = float(np.sum(found * wanted) / np.sum(wanted * wanted)), len(_questions()[0])
     if _close(found, ratio * wanted):
         if ratio < 0:
             return f"{name} has the wrong sign: it tells where the cost rises, and a step goes the other way"
-        count = len(_questions()[0])
         if np.isclose(ratio, count):
             return f"{name} is {count} times too large for {count} examples: the cost is their mean, so divide by N"
-        return f"{name} is {ratio:.3g} times what it should be: is the cost ½ ‖a - y‖², with the half?"
+        if np.isclose(ratio, 1 / count):
+            return f"{name} is {count} times too small for {count} examples: is it divided by N twice?"
+        half = ": is the cost ½ ‖a - y‖², with the half?" if np.isclose(ratio, 2) else ""
+        return f"{name} is {ratio:.3g} times what it should be{half}"
     if last:
         return f"{name} is wrong, at the last layer: δ[L] is (a[L] - y) ∘ σ'(z[L]), and σ'(z) is a (1 - a)"
     return f"{name} is wrong, behind a layer that is right: δ goes back through the weights, δ[l+1] W[l+1]ᵀ, then σ'(z[l])"
@@ -161,6 +172,30 @@ def _predict(given: Named, answer: Named) -> str | None:
     if not np.array_equal(found, wanted):
         return "the label is the number of the output neuron that is most active, counted from 0"
     return None
+
+
+_STEP = {"epochs": np.array(2), "lr": np.array(0.7)}
+
+
+def _one_step() -> Named:
+    return {**_values(), **_STEP}
+
+
+def _step(given: Named, answer: Named) -> str | None:
+    network = copy.deepcopy(_reference())
+    inputs, targets = _questions()
+    epochs, lr = int(_STEP["epochs"]), float(_STEP["lr"])
+    network.train(inputs, targets.argmax(1), epochs=epochs, batch_size=len(inputs), lr=lr)
+    wanted, found = [*network.weights, *network.biases], [*_listed(answer, "w"), *_listed(answer, "b")]
+    if all(map(_close, found, wanted)):
+        return None
+    before = [*_reference().weights, *_reference().biases]
+    if all(map(_close, found, before)):
+        return "train leaves weights and biases as they were: W[l] ← W[l] - η ∂C/∂W[l]"
+    moved = float(np.sum((found[0] - before[0]) * (wanted[0] - before[0])))
+    if moved < 0:
+        return "train goes uphill: take η times the gradient off, W[l] ← W[l] - η ∂C/∂W[l]"
+    return "two epochs with all examples in one mini-batch end elsewhere: are epochs, batch_size and lr what the caller says?"
 
 
 # --- Learning ---------------------------------------------------------------------------------------------------------
@@ -225,31 +260,23 @@ def _test_labels(given: Named) -> np.ndarray:
     return _part("test").labels[_test_order()]
 
 
-@functools.cache
-def _own_seconds() -> float:
-    """How long our own network takes for the epoch of the last step."""
-    given = _epoch()
-    inputs = given["inputs"].astype(np.float32) / 255
+def _epoch() -> Named:
+    """The examples of an epoch, and how long our own network takes for it just now."""
+    train, rows = _part("train"), np.arange(20_000)
     times = []
     for _ in range(3):
         started = time.perf_counter()
-        NeuralNetwork((784, 30, 10)).train(inputs, given["labels"], epochs=1)
+        NeuralNetwork((784, 30, 10)).train(train.inputs[rows], train.labels[rows], epochs=1)
         times.append(time.perf_counter() - started)
-    return min(times)
-
-
-def _epoch() -> Named:
-    train, rows = _part("train"), np.arange(20_000)
-    images = _bytes(train, rows)
-    return {"inputs": images, "labels": train.labels[rows], "questions": images[:10], "epochs": np.array(1)}
+    return {"inputs": _bytes(train, rows), "labels": train.labels[rows], "ours": np.array(min(times))}
 
 
 def _times_ours(given: Named, answer: Named) -> str:
-    return f"{float(answer['seconds']) / _own_seconds():.1f} times as long as ours"
+    return f"{float(answer['seconds'] / given['ours']):.1f} times as long as ours"
 
 
 def _speed(given: Named, answer: Named) -> str | None:
-    if float(answer["seconds"]) <= SLOWEST * _own_seconds():
+    if float(answer["seconds"]) <= SLOWEST * float(given["ours"]):
         return None
     return f"an epoch takes {_times_ours(given, answer)}: let a matrix product take the whole mini-batch at once"
 
@@ -260,6 +287,7 @@ STEPS = (
     Step("forward", "forward", _values, _forward),
     Step("gradients", "gradients", _values, _gradients),
     Step("predict", "predict", _values, _predict),
+    Step("step", "step", _one_step, _step),
     Step(
         "learns",
         "learn",
@@ -290,5 +318,5 @@ STEPS = (
         seconds=180.0,
         figure=_share(_test_labels),
     ),
-    Step("speed", "learn", _epoch, _speed, seconds=60.0, figure=_times_ours),
+    Step("speed", "pace", _epoch, _speed, seconds=60.0, figure=_times_ours),
 )
