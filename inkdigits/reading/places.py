@@ -16,13 +16,15 @@ from inkdigits.reading.results import Digit
 
 #: How much more probable a less usual view of a digit must make it to be preferred.
 _LESS_USUAL = 0.1
-#: The line reader is asked about digits that are less sure than this, on pictures of at most so many pixels a side; its
-#: opinion counts that much of the classifier's.
-_DOUBTFUL, _PAPER_SIDE, _SECOND_WEIGHT = 0.97, 160, 0.5
-#: Chosen on strangers' digits (docs/reading.md): what is made to train on is harder than what people write, and makes the
-#: classifier too modest; the line reader, trained without smoothed labels, is too bold.
+#: The line reader is asked about digits that are less sure than this, on pictures of at most so many pixels a side.
+_DOUBTFUL, _PAPER_SIDE = 0.97, 160
+#: Temperatures of the classifier, of both networks' opinions together and of the line reader, chosen on strangers' digits
+#: (docs/reading.md): what is made to train on is harder than what people write, and makes the classifier too modest; the line
+#: reader, trained without smoothed labels, is too bold, and so are two opinions that are taken for independent.
 #: Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-_TEMPERATURE, _LINE_TEMPERATURE, _LEAST = 0.88, 1.25, 1e-6
+_TEMPERATURE, _BOTH_TEMPERATURE, _LINE_TEMPERATURE = 0.88, 1.3, 1.1
+#: No probability is less.
+_LEAST = 1e-6
 #: A line whose digits are less sure than this on average, or less high than this share of the picture, is looked at once
 #: more.
 _CLEAR_LINE, _LARGE_SHARE = 0.8, 0.35
@@ -93,7 +95,7 @@ def _weighed(probabilities: np.ndarray, paper: np.ndarray | None) -> np.ndarray:
     if paper is not None and probabilities[:NONE].max() < _DOUBTFUL:
         second = _second_opinion(paper)
         if second is not None:
-            logs = logs + _SECOND_WEIGHT * np.log(np.maximum(second, _LEAST))
+            return _tempered(logs + np.log(np.maximum(second, _LEAST)), _BOTH_TEMPERATURE)
     return _tempered(logs, _TEMPERATURE)
 
 
