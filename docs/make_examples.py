@@ -119,7 +119,7 @@ def main() -> None:
     drawing.save(FOLDER / "drawing.png", optimize=True)
 
     board = Image.new("RGB", (600, 130), (32, 44, 40))
-    pen.write(board, "31415926", 24, 34, 56, (236, 238, 232))
+    pen.write(board, "27182818", 24, 34, 56, (236, 238, 232))
     board.save(FOLDER / "blackboard.png", optimize=True)
 
     page = Image.new("RGB", (900, 640), (247, 245, 238))

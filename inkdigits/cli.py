@@ -223,7 +223,6 @@ def baselines(levels: tuple[int, ...], models: tuple[str, ...], quick: bool) -> 
     with _Extra("train"):
         from inkdigits.modeling import baselines as step
 
-    logging.getLogger("inkdigits.modeling.train").setLevel(logging.WARNING)
     click.echo(step.HEADER)
     for result in step.climb(levels or (1, 2, 3), quick, models):
         click.echo(step.row(result))

@@ -12,6 +12,7 @@ import pickle
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,6 @@ from inkdigits.errors import DataError, UsageError
 from inkdigits.files import read_json, write_json
 from inkdigits.learn.ann import NeuralNetwork
 from inkdigits.modeling.tasks import task
-
-logger = logging.getLogger(__name__)
 
 #: The three levels, and the tasks that they are.
 LEVELS = {1: "is:5", 2: "pair:5,3", 3: "digits"}
@@ -142,7 +141,8 @@ class ConvolutionalNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         settings = TrainSettings("fast", epochs=self.epochs, seed=self.random_state, device="cpu")
         with tempfile.TemporaryDirectory() as folder:
             loop = TrainingLoop(settings.resolved_recipe(), kinds, dataset.Dataset("baseline", parts), settings, Path(folder))
-            loop.run()
+            with _silent("inkdigits.modeling.train"):
+                loop.run()
         self.network_ = loop.calibrated_network().eval()
         return self
 
@@ -157,6 +157,17 @@ class ConvolutionalNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Labels, (N,)."""
         return self.classes_[self.predict_proba(X).argmax(1)]
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Keep a module from telling of its progress."""
+    other, level = logging.getLogger(name), logging.getLogger(name).level
+    other.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        other.setLevel(level)
 
 
 def _images(X: np.ndarray) -> np.ndarray:

@@ -93,7 +93,7 @@ def sign(rng: np.random.Generator) -> Glyph:
         return from_lines([[(middle - 18, middle + 5 + a), (middle - 6, middle + reach), (middle + 22 + b, middle - reach)]])
     if kind == "wave":
         return from_lines([curve([(middle + x, middle + 7 * float(rng.normal())) for x in range(-30, 31, 12)])])
-    return _letter(str(rng.choice(["€", "£", "$", "¥", "%", "&", "@", "*", "+", "×", "÷", "?", "!"])), _FONTS[0])
+    return _letter(str(rng.choice(["€", "£", "$", "¥", "%", "*", "+", "×", "÷", "?", "!"])), _FONTS[0])
 
 
 def dot(rng: np.random.Generator) -> Glyph:
