@@ -22,7 +22,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -296,27 +296,18 @@ class NeuralNetwork:
         check_name("optimizer", optimizer, OPTIMIZERS)
         rng = np.random.default_rng(seed)
         targets = np.eye(self.layers[-1], dtype=inputs.dtype)[labels]  # y: a 1 at the label's place
-        steps = OPTIMIZERS[optimizer]([*self.weights, *self.biases], momentum)
+        descent = OPTIMIZERS[optimizer]([*self.weights, *self.biases], momentum)
         constant = self._cost(np.broadcast_to(targets.mean(axis=0), targets.shape), targets)  # of the best answer to everything
         starts = range(0, len(inputs), batch_size)
+        total = epochs * len(starts)
         history = []
         for number in range(1, epochs + 1):
-            started, cost = time.perf_counter(), 0.0
+            started = time.perf_counter()
             order = rng.permutation(len(inputs))
-            for done, start in enumerate(starts, start=(number - 1) * len(starts)):
-                batch = order[start : start + batch_size]
-                x, y = inputs[batch], targets[batch]
-                with np.errstate(over="ignore", invalid="ignore"):  # what diverges is found below
-                    activations = self.forward(augment(x, rng) if augment else x)
-                    nabla_w, nabla_b = self.backpropagation(activations, y)
-                    cost += self._cost(activations[-1], y) * len(batch)
-                if l2:
-                    nabla_w = [g + l2 * w for g, w in zip(nabla_w, self.weights, strict=True)]
-                now = lr if lr_end is None else lr + (lr_end - lr) * done / (epochs * len(starts))
-                steps.step([*nabla_w, *nabla_b], now)
-                if not np.isfinite(cost):
-                    break
-            cost /= len(inputs)
+            batches = (order[start : start + batch_size] for start in starts)
+            done = range(total)[(number - 1) * len(starts) : number * len(starts)]
+            rates = (lr if lr_end is None else lr + (lr_end - lr) * step / total for step in done)
+            cost = self._epoch(inputs, targets, zip(batches, rates, strict=True), descent, l2, augment, rng)
             seconds = time.perf_counter() - started
             # A network whose outputs are the same for all inputs has died: no gradient will bring it back.
             if not cost <= 4 * constant or np.ptp(self.outputs(inputs[:1000]), axis=0).max() < _DEAD:  # nan compares as false
@@ -327,6 +318,31 @@ class NeuralNetwork:
             if on_epoch:
                 on_epoch(history[-1])
         return history
+
+    def _epoch(
+        self,
+        inputs: np.ndarray,
+        targets: np.ndarray,
+        steps: Iterable[tuple[np.ndarray, float]],
+        descent: SGD | Adam,
+        l2: float,
+        augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None,
+        rng: np.random.Generator,
+    ) -> float:
+        """One step for each mini-batch, given by its examples' places and the learning rate: the mean cost over all."""
+        cost = 0.0
+        for batch, lr in steps:
+            x, y = inputs[batch], targets[batch]
+            with np.errstate(over="ignore", invalid="ignore"):  # the caller finds what diverges
+                activations = self.forward(augment(x, rng) if augment else x)
+                nabla_w, nabla_b = self.backpropagation(activations, y)
+                cost += self._cost(activations[-1], y) * len(batch)
+            if l2:
+                nabla_w = [g + l2 * w for g, w in zip(nabla_w, self.weights, strict=True)]
+            descent.step([*nabla_w, *nabla_b], lr)
+            if not np.isfinite(cost):
+                break
+        return cost / len(inputs)
 
     def cost_of(self, inputs: np.ndarray, targets: np.ndarray) -> float:
         """The mean cost C, without the L2 term, of inputs (N, layers[0]) whose targets are (N, layers[-1])."""

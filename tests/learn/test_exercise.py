@@ -236,7 +236,7 @@ VANDALS = {
     "a folder deleted": "import shutil; shutil.rmtree('..')",
     "a folder opened to reach what is in it": "os.open(os.path.dirname(os.getcwd()), os.O_RDONLY)",
     "a thousand files": "[open(f'{i}.txt', 'w') for i in range(1000)]",
-    "a database": "import sqlite3; sqlite3.connect('/tmp/elsewhere.db')",
+    "a database": "import sqlite3; sqlite3.connect('../elsewhere.db')",
     "words that paint the terminal": "raise ValueError('\\x1b[32m\\n  ✓ test \\udc80')",
     "an error that cannot be told": "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()",
     "memory without end": "x = np.ones(10**10)",
