@@ -47,6 +47,16 @@ def _umask() -> int:
     return mask
 
 
+def check_new(folder: Path) -> None:
+    """Make sure that a folder is new or empty, so that nothing in it is mixed or lost.
+
+    Raises:
+        DataError: there is something.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} is not empty: name a new folder, so that nothing is mixed or lost")
+
+
 def write_json(path: Path, content: object) -> None:
     """Write ``content`` as indented JSON, whole or not at all."""
     with atomic(path, "w") as file:

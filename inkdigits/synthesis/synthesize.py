@@ -13,8 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from inkdigits import dataset
-from inkdigits.errors import DataError, UsageError
-from inkdigits.files import atomic
+from inkdigits.errors import UsageError
+from inkdigits.files import atomic, check_new
 from inkdigits.synthesis import scenes
 from inkdigits.synthesis.forms import DigitStrokes
 from inkdigits.synthesis.scenes import Scene
@@ -85,8 +85,7 @@ def synthesize(settings: SynthesizeSettings, folder: Path) -> Path:
         DataError: the folder holds files already.
         UsageError: there is no such source.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise DataError(f"{folder} is not empty: name a new folder, so that nothing is mixed or lost")
+    check_new(folder)
     make = maker(settings)
     labels, boxes = _Table("file", "lines"), _Table("file", "digit", "left", "top", "right", "bottom")
     for number in tqdm(range(settings.count), desc="making pictures", unit="", disable=None):

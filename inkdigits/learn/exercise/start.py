@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from inkdigits.errors import DataError
+from inkdigits.files import check_new
 from inkdigits.learn import loader
 
 PROJECT = Path(__file__).with_name("project")
@@ -22,8 +22,7 @@ def start(folder: Path) -> list[Path]:
     Raises:
         DataError: the folder holds something.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} is not empty: name a new folder, nothing in it would be safe from being replaced")
+    check_new(folder)
     folder.mkdir(parents=True, exist_ok=True)
     sources = [*sorted(path for path in PROJECT.iterdir() if path.is_file()), Path(loader.__file__)]
     return [Path(shutil.copyfile(path, folder / path.name)) for path in sources]
