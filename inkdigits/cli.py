@@ -186,9 +186,9 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 
 @cli.command()
 @click.option("--digits", default=300_000, show_default=True, help="Pictures of one digit to make.")
-@click.option("--lines", default=240_000, show_default=True, help="Pictures of lines to make.")
+@click.option("--lines", default=300_000, show_default=True, help="Pictures of lines to make.")
 @click.option("--digit-epochs", default=8, show_default=True, help="How often each picture of a digit is seen.")
-@click.option("--line-epochs", default=5, show_default=True, help="How often each line is seen.")
+@click.option("--line-epochs", default=4, show_default=True, help="How often each line is seen.")
 @click.option("--data", default="mnist", show_default=True, help="The source of the strokes, as for 'inkdigits data'.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same pictures.")
 @click.option("--run", default="reader", show_default=True, help="Name of the folder below models/.")

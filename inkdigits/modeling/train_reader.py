@@ -66,9 +66,9 @@ class ReaderSettings:
     """
 
     digits: int = 300_000
-    lines: int = 240_000
+    lines: int = 300_000
     digit_epochs: int = 8
-    line_epochs: int = 5
+    line_epochs: int = 4
     data: str = "mnist"
     seed: int = 0
     run: str = "reader"
