@@ -20,6 +20,7 @@ writes one example as a column; here each example is a row, so that a whole mini
 from __future__ import annotations
 
 import itertools
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -82,7 +83,8 @@ ACTIVATIONS = {
 
 def quadratic(a: np.ndarray, y: np.ndarray) -> float:
     """½ ‖a - y‖², the mean over the examples. Source: Nielsen, equation 26."""
-    return float(0.5 * np.sum((a - y) ** 2) / len(y))
+    difference = a - y
+    return float(0.5 * np.vdot(difference, difference) / len(y))
 
 
 def cross_entropy(a: np.ndarray, y: np.ndarray, exclusive: bool) -> float:
@@ -100,26 +102,27 @@ def cross_entropy(a: np.ndarray, y: np.ndarray, exclusive: bool) -> float:
 COSTS = ("quadratic", "cross-entropy")
 
 # --- Optimisers: from gradients to steps --------------------------------------------------------------------------------
+#
+# All parameters lie in one vector, and so does their gradient: w and ∇C are (parameters,).
 
 
 class SGD:
     """Gradient descent with momentum: v ← μ v - η ∇C, then w ← w + v. Source: Nielsen, equations 107 and 108."""
 
-    def __init__(self, parameters: Arrays, momentum: float | None = None) -> None:
+    def __init__(self, parameters: np.ndarray, momentum: float | None = None) -> None:
         self.parameters = parameters
         self.momentum = momentum or 0.0
-        self.velocities = [np.zeros_like(p) for p in parameters]
+        self.velocity = np.zeros_like(parameters)
 
-    def step(self, gradients: Arrays, lr: float) -> None:
-        """Change the parameters in place; ``lr`` is η."""
-        for p, v, g in zip(self.parameters, self.velocities, gradients, strict=True):
-            g *= lr  # in place: the gradients aren't needed again, and new arrays cost time
-            if self.momentum:
-                v *= self.momentum
-                v -= g
-                p += v
-            else:
-                p -= g
+    def step(self, gradient: np.ndarray, lr: float) -> None:
+        """Change the parameters in place; ``lr`` is η. The gradient is used up: new arrays would cost time."""
+        gradient *= lr
+        if self.momentum:
+            self.velocity *= self.momentum
+            self.velocity -= gradient
+            self.parameters += self.velocity
+        else:
+            self.parameters -= gradient
 
 
 class Adam:
@@ -128,24 +131,22 @@ class Adam:
     Source: D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1; β₁ = ``momentum``.
     """
 
-    def __init__(self, parameters: Arrays, momentum: float | None = None) -> None:
+    def __init__(self, parameters: np.ndarray, momentum: float | None = None) -> None:
         self.parameters = parameters
         self.beta1, self.beta2, self.epsilon = 0.9 if momentum is None else momentum, 0.999, 1e-8
-        self.m = [np.zeros_like(p) for p in parameters]
-        self.v = [np.zeros_like(p) for p in parameters]
+        self.m, self.v = np.zeros_like(parameters), np.zeros_like(parameters)
         self.t = 0
 
-    def step(self, gradients: Arrays, lr: float) -> None:
+    def step(self, gradient: np.ndarray, lr: float) -> None:
         """Change the parameters in place."""
         self.t += 1
+        self.m *= self.beta1
+        self.m += (1 - self.beta1) * gradient
+        self.v *= self.beta2
+        self.v += (1 - self.beta2) * gradient * gradient
         # The running means begin at 0; this takes out what that leaves.
         first, second = 1 - self.beta1**self.t, 1 - self.beta2**self.t
-        for p, m, v, g in zip(self.parameters, self.m, self.v, gradients, strict=True):
-            m *= self.beta1
-            m += (1 - self.beta1) * g
-            v *= self.beta2
-            v += (1 - self.beta2) * g * g
-            p -= (lr / first) * m / (np.sqrt(v / second) + self.epsilon)
+        self.parameters -= (lr / first) * self.m / (np.sqrt(self.v / second) + self.epsilon)
 
 
 OPTIMIZERS: dict[str, type[SGD] | type[Adam]] = {"sgd": SGD, "adam": Adam}
@@ -222,19 +223,23 @@ class NeuralNetwork:
         """The activations of every layer, a[0] … a[L], for inputs (N, layers[0])."""
         activations = [inputs]
         for layer, (w, b) in enumerate(zip(self.weights, self.biases, strict=True), start=1):
-            z = activations[-1] @ w + b
+            z = activations[-1] @ w
+            z += b
             activations.append(self._activation(layer).function(z))
         return activations
 
-    def backpropagation(self, activations: Arrays, targets: np.ndarray) -> tuple[Arrays, Arrays]:
+    def backpropagation(
+        self, activations: Arrays, targets: np.ndarray, out: tuple[Arrays, Arrays] | None = None
+    ) -> tuple[Arrays, Arrays]:
         """The gradient of the mean cost: ∂C/∂W[1 … L] and ∂C/∂b[1 … L].
 
         Args:
             activations: What ``forward`` gave.
             targets: y, (N, layers[-1]): one row of zeros with a single 1 for each example.
+            out: Where to write them; by default new arrays.
         """
         last = len(self.weights)
-        nabla_w, nabla_b = [np.empty(0)] * last, [np.empty(0)] * last
+        nabla_w, nabla_b = out or self._split(np.empty_like(self._vector()))
         delta = activations[-1] - targets
         # For the cross-entropy this is ∂C/∂z already: f' cancels out (Nielsen, equation 61 for sigmoid, exercise after equation
         # 82 for softmax, whose targets must add up to 1). For the quadratic cost it is ∂C/∂a.
@@ -243,8 +248,8 @@ class NeuralNetwork:
         delta /= len(targets)
         for layer in range(last, 0, -1):  # Python counts W[1] as weights[0]
             before = activations[layer - 1]
-            nabla_w[layer - 1] = before.T @ delta
-            nabla_b[layer - 1] = delta.sum(axis=0)
+            np.matmul(before.T, delta, out=nabla_w[layer - 1])
+            delta.sum(axis=0, out=nabla_b[layer - 1])
             if layer > 1:
                 delta = self._activation(layer - 1).back(before, delta @ self.weights[layer - 1].T)
         return nabla_w, nabla_b
@@ -296,7 +301,9 @@ class NeuralNetwork:
         check_name("optimizer", optimizer, OPTIMIZERS)
         rng = np.random.default_rng(seed)
         targets = np.eye(self.layers[-1], dtype=inputs.dtype)[labels]  # y: a 1 at the label's place
-        descent = OPTIMIZERS[optimizer]([*self.weights, *self.biases], momentum)
+        parameters = self._vector()
+        self.weights, self.biases = self._split(parameters)
+        descent = OPTIMIZERS[optimizer](parameters, momentum)
         constant = self._cost(np.broadcast_to(targets.mean(axis=0), targets.shape), targets)  # of the best answer to everything
         starts = range(0, len(inputs), batch_size)
         total = epochs * len(starts)
@@ -331,17 +338,20 @@ class NeuralNetwork:
     ) -> float:
         """One step for each mini-batch, given by its examples' places and the learning rate: the mean cost over all."""
         cost = 0.0
-        for batch, lr in steps:
-            x, y = inputs[batch], targets[batch]
-            with np.errstate(over="ignore", invalid="ignore"):  # the caller finds what diverges
+        gradient = np.empty_like(descent.parameters)
+        nabla = self._split(gradient)
+        with np.errstate(over="ignore", invalid="ignore"):  # the caller finds what diverges
+            for batch, lr in steps:
+                x, y = inputs[batch], targets[batch]
                 activations = self.forward(augment(x, rng) if augment else x)
-                nabla_w, nabla_b = self.backpropagation(activations, y)
+                nabla_w, _ = self.backpropagation(activations, y, out=nabla)
                 cost += self._cost(activations[-1], y) * len(batch)
-            if l2:
-                nabla_w = [g + l2 * w for g, w in zip(nabla_w, self.weights, strict=True)]
-            descent.step([*nabla_w, *nabla_b], lr)
-            if not np.isfinite(cost):
-                break
+                if l2:
+                    for g, w in zip(nabla_w, self.weights, strict=True):
+                        g += l2 * w
+                descent.step(gradient, lr)
+                if not math.isfinite(cost):
+                    break
         return cost / len(inputs)
 
     def cost_of(self, inputs: np.ndarray, targets: np.ndarray) -> float:
@@ -397,6 +407,17 @@ class NeuralNetwork:
             raise ModelError(f"{path} is no network of inkdigits learn train, or damaged ({error}): train it again") from None
         network.weights, network.biases = weights, biases
         return network
+
+    def _vector(self) -> np.ndarray:
+        """A copy of all weights and biases in one vector; the weights of a neuron lie together, for faster products."""
+        return np.concatenate([p.ravel(order="F") for p in (*self.weights, *self.biases)])
+
+    def _split(self, vector: np.ndarray) -> tuple[Arrays, Arrays]:
+        """The weights and biases in such a vector, as views."""
+        shapes = [p.shape for p in (*self.weights, *self.biases)]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])
+        parts = [part.reshape(shape, order="F") for part, shape in zip(np.split(vector, ends[:-1]), shapes, strict=True)]
+        return parts[: len(self.weights)], parts[len(self.weights) :]
 
     def _activation(self, layer: int) -> Activation:
         return ACTIVATIONS[self.output if layer == len(self.weights) else self.activation]
