@@ -10,33 +10,17 @@ results of other versions of a recipe are not mixed. The test set is read once a
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
-import torch
+from results import Results, Run, machine, markdown, spread
 
 from inkdigits import files
 from inkdigits.config import Project
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
 from inkdigits.modeling.recipes import RECIPES
-from inkdigits.modeling.train import TrainSettings, train
-
-RESULTS = Path(__file__).parent / "results" / "recipes.json"
-
-
-def machine() -> dict[str, object]:
-    """What the times depend on."""
-    names = {
-        line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
-    }
-    return {"processor": ", ".join(sorted(names)), "cores": os.cpu_count(), "gpu": _gpu(), "python": platform.python_version()}
-
-
-def _gpu() -> str | None:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+from inkdigits.modeling.settings import TrainSettings
+from inkdigits.modeling.train import train
 
 
 def recipe_key(name: str) -> str:
@@ -44,10 +28,10 @@ def recipe_key(name: str) -> str:
     return f"{name}-{files.sha256(repr(asdict(RECIPES[name])).encode())[:8]}"
 
 
-def run_seed(name: str, seed: int) -> dict[str, object]:
+def run_seed(name: str, seed: int, device: str) -> Run:
     """Train and measure one seed."""
     project = Project.current()
-    result = train(TrainSettings(name, seed=seed, run=f"benchmark-{name}-{seed}"), project)
+    result = train(TrainSettings(name, seed=seed, device=device, run=f"benchmark-{name}-{seed}"), project)
     figures = evaluate(EvaluateSettings(str(result.folder)), project).to_dict()
     return {
         "seed": seed,
@@ -60,44 +44,44 @@ def run_seed(name: str, seed: int) -> dict[str, object]:
         "model_bytes": (result.folder / "model.onnx").stat().st_size,
         "versions": result.meta["versions"],
         "git_commit": result.meta["git_commit"],
-        "machine": machine(),
+        "machine": machine(device),
     }
 
 
-def table(results: dict[str, list[dict[str, float]]], keys: list[str]) -> str:
+def table(results: Results) -> str:
     """The results as a Markdown table."""
-    lines = [
-        "| recipe | test accuracy, % | validation, % | runs | training, s | parameters | ONNX file |",
-        "|---|---|---|---|---|---|---|",
+    head = ["recipe", "test accuracy, %", "validation, %", "runs", "training, s", "parameters", "ONNX file"]
+    measured = {name: runs for name in RECIPES if (runs := results.of(recipe_key(name)))}
+    rows = [
+        [
+            f"`{name}`",
+            spread(runs, "test_accuracy", 3, 100),
+            spread(runs, "validation_accuracy", 3, 100),
+            str(len(runs)),
+            f"{np.mean([run['seconds'] for run in runs]):.1f}",
+            f"{runs[0]['parameters']:,}",
+            f"{runs[0]['model_bytes'] / 1000:.0f} kB",
+        ]
+        for name, runs in measured.items()
     ]
-    for key in keys:
-        runs = results.get(key, [])
-        if not runs:
-            continue
-        test, validation = (100 * np.array([run[k] for run in runs]) for k in ("test_accuracy", "validation_accuracy"))
-        seconds = np.array([run["seconds"] for run in runs])
-        spread = test.std(ddof=1) if len(runs) > 1 else float("nan")
-        lines.append(
-            f"| `{key.rsplit('-', 1)[0]}` | {test.mean():.3f} ± {spread:.3f} | {validation.mean():.2f} | {len(runs)} |"
-            f" {seconds.mean():.1f} | {runs[0]['parameters']:,} | {runs[0]['model_bytes'] / 1000:.0f} kB |"
-        )
-    return "\n".join(lines)
+    return markdown([head, *rows])
 
 
 def main() -> None:
+    """Train what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipes", nargs="+", default=["fast", "default"], choices=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--table", action="store_true", help="print the table of what is there, and run nothing")
     args = parser.parse_args()
-    results = files.read_json(RESULTS) if RESULTS.exists() else {}
+    results = Results("recipes")
     for name in [] if args.table else args.recipes:
-        runs = results.setdefault(recipe_key(name), [])
-        for seed in set(range(args.seeds)) - {run["seed"] for run in runs}:
-            runs.append(run_seed(name, seed))
-            files.write_json(RESULTS, results)
-            print(f"{name} seed {seed}: {100 * runs[-1]['test_accuracy']:.2f} % in {runs[-1]['seconds']:.1f} s", flush=True)
-    print(table(results, [recipe_key(name) for name in RECIPES]))
+        for seed in results.missing(recipe_key(name), args.seeds):
+            run = run_seed(name, seed, args.device)
+            results.add(recipe_key(name), run)
+            print(f"{name} seed {seed}: {100 * run['test_accuracy']:.2f} % in {run['seconds']:.1f} s", flush=True)
+    print(table(results))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from inkdigits.config import Project
 from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.predict import Classifier, load_model
 from inkdigits.modeling.recipes import RECIPES
-from inkdigits.modeling.train import TrainSettings, train
+from inkdigits.modeling.settings import TrainSettings
+from inkdigits.modeling.train import train
 
 RESULTS = Path(__file__).parent / "results" / "robustness.json"
 STRENGTHS = (1, 2, 3, 4, 5)

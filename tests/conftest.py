@@ -59,7 +59,8 @@ def small(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, TrainResult]:
     """A project with a finished run, ``small``, trained on the small set."""
-    from inkdigits.modeling.train import TrainSettings, train  # PyTorch: only the tests that train need it
+    from inkdigits.modeling.settings import TrainSettings
+    from inkdigits.modeling.train import train  # PyTorch: only the tests that train need it
 
     project = Project(tmp_path_factory.mktemp("project"))
     return project, train(TrainSettings("fast", data=f"idx:{small}", run="small"), project)

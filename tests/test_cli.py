@@ -203,7 +203,8 @@ def test_the_report_of_a_binary_task_has_its_curves(
 
 
 def test_figures_of_a_kaggle_run_are_not_of_its_training_images(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    from inkdigits.modeling.train import TrainSettings, train
+    from inkdigits.modeling.settings import TrainSettings
+    from inkdigits.modeling.train import train
     from inkdigits.plots import load_run
 
     write_kaggle(tmp_path / "train.csv", *mnist.part("train").take(np.arange(600)).labelled())

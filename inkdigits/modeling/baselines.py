@@ -126,8 +126,9 @@ class ConvolutionalNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         """Train on X, (N, 784) in 0 to 1, and y, N labels of up to ten kinds; one image in twelve is put aside."""
         import tempfile
 
+        from inkdigits.modeling.loop import TrainingLoop
+        from inkdigits.modeling.settings import TrainSettings
         from inkdigits.modeling.tasks import Task
-        from inkdigits.modeling.train import TrainingLoop, TrainSettings
 
         self.classes_, targets = np.unique(y, return_inverse=True)
         count = len(self.classes_)

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from inkdigits.features import STRIP_HEIGHT, STRIP_LONGEST, STRIP_STEP
 from inkdigits.files import atomic
@@ -48,9 +49,13 @@ class _Probabilities(nn.Module):
     def __init__(self, network: DigitNet) -> None:
         super().__init__()
         self.network = network
+        # As a convolution, the linear layer takes the maps in whatever order the layers before it keep them.
+        head, side = network.head, network.side
+        self.weight = nn.Parameter(head.weight.detach().view(head.out_features, -1, side, side))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return torch.softmax(self.network(images), 1)
+        logits = F.conv2d(self.network.maps(images), self.weight, self.network.head.bias).flatten(1)
+        return torch.softmax(logits / self.network.temperature, 1)
 
 
 class _LineProbabilities(nn.Module):

@@ -40,6 +40,9 @@ class DigitNet(nn.Module):
         layers: The convolutions from the picture upwards.
         classes: Number of logits.
         dropout: Share of the last features dropped in training, in [0, 1).
+
+    Attributes:
+        side: Of the last feature maps, in pixels.
     """
 
     def __init__(self, layers: Sequence[Conv], classes: int, dropout: float = 0.0) -> None:
@@ -57,15 +60,20 @@ class DigitNet(nn.Module):
             blocks.append(nn.Sequential(*stages))
             channels = layer.channels
         self.blocks = nn.Sequential(*blocks)
+        self.side = side
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(channels * side * side, classes)
         self.register_buffer("temperature", torch.ones(()))
         self.temperature: torch.Tensor
 
+    def maps(self, images: torch.Tensor) -> torch.Tensor:
+        """The last feature maps, float32 [N, channels, side, side], for raw images [N, 1, 28, 28]."""
+        maps: torch.Tensor = self.blocks((images - PIXEL_MEAN) / PIXEL_STD)
+        return maps
+
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """The last features before the linear layer, float32 [N, D], for raw images [N, 1, 28, 28]."""
-        maps = self.blocks((images - PIXEL_MEAN) / PIXEL_STD)
-        return torch.flatten(maps, 1)
+        return torch.flatten(self.maps(images), 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits [N, classes] for raw images [N, 1, 28, 28] in 0 to 255."""

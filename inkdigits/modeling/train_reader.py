@@ -26,10 +26,12 @@ from inkdigits.errors import UsageError
 from inkdigits.files import read_json, sha256_file, write_json
 from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.calibrate import fit_temperature
+from inkdigits.modeling.devices import mixed_precision
 from inkdigits.modeling.export import export_line_reader, export_onnx
 from inkdigits.modeling.networks import Conv, DigitNet, LineNet, parameter_count
+from inkdigits.modeling.settings import checked_run_name
 from inkdigits.modeling.tasks import READER, task
-from inkdigits.modeling.train import checked_run_name, provenance
+from inkdigits.modeling.train import provenance
 from inkdigits.synthesis import scenes
 from inkdigits.synthesis.forms import DigitStrokes
 
@@ -232,7 +234,7 @@ def _train_digit(settings: ReaderSettings, train: Part, validation: Part) -> tup
         for start in range(steps):
             rows = order[start * batch_size : (start + 1) * batch_size]
             moved = _MOVES(images[rows].float()).contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed_precision(moved.device):
                 logits = network(moved)
             yield F.cross_entropy(logits.float(), targets[rows], label_smoothing=0.05)
 
@@ -287,7 +289,7 @@ def _train_line(settings: ReaderSettings, train: Part, validation: Part) -> tupl
 def line_loss(network: LineNet, strips: Strips) -> torch.Tensor:
     """Connectionist temporal classification for what is read, and the distance of the edges for where it stands."""
     images = strips.images[:, None].float().contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision(images.device):
         logits, edges = network(images)
     logits, edges = logits.float(), edges.float()
     count, places = logits.shape[:2]

@@ -12,7 +12,8 @@ from inkdigits.dataset import Dataset, Part
 from inkdigits.errors import DataError, InkdigitsError, LeakageError, LeakageWarning, UsageError
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
 from inkdigits.modeling.predict import load_model
-from inkdigits.modeling.train import TrainResult, TrainSettings, train
+from inkdigits.modeling.settings import TrainSettings
+from inkdigits.modeling.train import TrainResult, train
 from tests.conftest import write_idx_folder
 from tests.test_formats import write_kaggle
 

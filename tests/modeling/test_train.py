@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +20,14 @@ from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.errors import MissingExtraError, ModelError, UsageError
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
+from inkdigits.modeling.loop import CHECKPOINT, network_of
 from inkdigits.modeling.networks import DigitNet, parameter_count
 from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.recipes import RECIPES
+from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.tasks import task
-from inkdigits.modeling.train import CHECKPOINT, TrainResult, TrainSettings, load_network, network_of, train
+from inkdigits.modeling.train import TrainResult, load_network, train
+from tests.conftest import write_idx_folder
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +138,40 @@ def test_the_binary_levels(small: Path, project: Project, name: str, least: floa
     assert load_model(folder).task == task(name)
 
 
+def test_a_student_learns_its_teacher_answers_and_not_the_labels(
+    fast: TrainResult, small: Path, project: Project, tmp_path: Path
+) -> None:
+    shutil.copytree(fast.folder, project.models / "teacher")
+    parts = dataset.prepare(f"idx:{small}", project).parts
+    wrong = replace(parts["train"], labels=(parts["train"].labels + 1) % 10)
+    folder = write_idx_folder(tmp_path / "wrong", train=wrong, t10k=parts["test"])
+    settings = TrainSettings("fast", data=f"idx:{folder}", epochs=4, teachers=("teacher",), run="student")
+    student = train(settings, project)
+    assert train(settings, project, resume=True).meta == student.meta
+    figures = evaluate(EvaluateSettings(str(student.folder), f"idx:{small}", part="test"), project).to_dict()
+    assert figures["accuracy"] >= 0.95
+    assert student.meta["settings"]["teachers"] == ["teacher"]
+
+
+def test_a_teacher_of_another_task_is_refused(small: Path, project: Project) -> None:
+    train(TrainSettings("fast", "is:5", f"idx:{small}", epochs=1, run="fives"), project)
+    with pytest.raises(UsageError, match="the teacher fives has learnt the task is:5"):
+        train(TrainSettings("fast", data=f"idx:{small}", teachers=("fives",)), project)
+    with pytest.raises(ModelError, match="holds no finished run"):
+        train(TrainSettings("fast", data=f"idx:{small}", teachers=("nobody",)), project)
+
+
+def test_float32_is_used_where_the_processor_lacks_bfloat16(
+    small: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1)
+    first, again = (train(replace(settings, run=run), project) for run in ("a", "b"))
+    assert first.meta["precision"] == "float32"
+    assert first.meta["validation"]["accuracy"] > 0.8
+    assert (first.folder / "model.onnx").read_bytes() == (again.folder / "model.onnx").read_bytes()
+
+
 def test_every_recipe_has_the_size_it_states() -> None:
     counts = {name: parameter_count(network_of(recipe, task("digits"))) for name, recipe in RECIPES.items()}
     assert counts["fast"] < counts["default"] < 250_000  # 1 MB of float32
@@ -179,7 +217,6 @@ def test_a_gpu_that_is_not_there(small: Path, project: Project) -> None:
 
 
 def test_too_few_images(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    from tests.conftest import write_idx_folder
 
     folder = write_idx_folder(tmp_path / "few", train=mnist.part("train").take(np.arange(5)))
     with pytest.raises(UsageError, match="at least 24 are needed"):

@@ -1,0 +1,117 @@
+"""Speed of the shipped classifier and of the command line, memory, and the size of an installation.
+
+    python benchmarks/predict.py
+    python benchmarks/predict.py --size              # and install into an empty environment, to weigh it
+
+Each figure is the best of some runs, of single images the median; whole processes are started anew each time. Run nothing
+else beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from results import FOLDER, machine
+
+from inkdigits import dataset, files, formats, load_model
+from inkdigits.modeling.predict import Classifier
+from inkdigits.modeling.quantize import write_quantized
+
+ROOT = Path(__file__).parents[1]
+RUNS = 5
+
+
+def seconds(*command: object) -> float:
+    """Of a whole process, the best of some."""
+    found = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        subprocess.run([*map(str, command)], check=True, capture_output=True)
+        found.append(time.perf_counter() - started)
+    return min(found)
+
+
+def peak_mb(*command: object) -> int:
+    """The largest resident size of a process and those it starts, in MB."""
+    code = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, capture_output=True);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, command)], check=True, capture_output=True, text=True)
+    return int(done.stdout)
+
+
+def per_second(model: Classifier, images: np.ndarray) -> float:
+    """Images that ``predict_proba`` answers in a second."""
+    model.predict_proba(images[:1000])
+    found = []
+    for _ in range(RUNS):
+        started = time.perf_counter()
+        model.predict_proba(images)
+        found.append(time.perf_counter() - started)
+    return len(images) / min(found)
+
+
+def one_image_ms(model: Classifier, images: np.ndarray) -> float:
+    """Median time from one image to its label."""
+    found = []
+    for image in images[:2000, None]:
+        started = time.perf_counter()
+        model.predict(image)
+        found.append(time.perf_counter() - started)
+    return 1000 * float(np.median(found))
+
+
+def installed_mb() -> float:
+    """What ``pip install inkdigits`` puts into an empty environment, dependencies counted, without pip itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "packages"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", target, ROOT]
+        subprocess.run(list(map(str, command)), check=True)
+        return sum(file.stat().st_size for file in target.rglob("*") if file.is_file()) / 1e6
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", action="store_true", help="weigh an installation too")
+    args = parser.parse_args()
+    data = dataset.make_features("mnist")
+    images, labels = data.part("test").labelled()
+    model = load_model()
+    command = Path(sys.executable).with_name("inkdigits")
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "model-int8.onnx"
+        write_quantized(model.path, data.part("train").images[:1000], small)
+        quantized = Classifier(small)
+        test, answers = Path(folder) / "t10k-images-idx3-ubyte", Path(folder) / "answers.csv"
+        test.write_bytes(formats.idx_bytes(images))
+        table: dict[str, object] = {
+            "images a second": round(per_second(model, images)),
+            "images a second in 8 bits": round(per_second(quantized, images)),
+            "test accuracy": float(np.mean(model.predict(images) == labels)),
+            "test accuracy in 8 bits": float(np.mean(quantized.predict(images) == labels)),
+            "one image, ms": round(one_image_ms(model, images), 3),
+            "inkdigits predict, 10,000 images, s": round(seconds(command, "predict", test, "-o", answers), 2),
+            "its peak memory, MB": peak_mb(command, "predict", test, "-o", answers),
+            "inkdigits --help, s": round(seconds(command, "--help"), 2),
+            "import inkdigits, s": round(seconds(sys.executable, "-c", "import inkdigits"), 2),
+            "inkdigits read of one picture, s": round(seconds(command, "read", next((ROOT / "examples").glob("*.png"))), 2),
+            "python -c pass, s": round(seconds(sys.executable, "-c", "pass"), 2),
+        }
+    if args.size:
+        table["installed, MB"] = round(installed_mb())
+    for name, value in table.items():
+        print(f"{name:40} {value}")
+    files.write_json(FOLDER / "predict.json", table | {"cores": os.cpu_count(), "machine": machine()})
+
+
+if __name__ == "__main__":
+    main()

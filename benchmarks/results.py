@@ -1,0 +1,67 @@
+"""What the scripts here share: results that are kept as soon as they are there, and the machine that they come from."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from inkdigits import files
+from inkdigits.modeling.devices import device_of
+
+FOLDER = Path(__file__).parent / "results"
+
+Run = dict[str, Any]
+
+
+class Results:
+    """Finished runs in ``benchmarks/results/<name>.json``: lists of them, by what was run.
+
+    Args:
+        name: Of the file.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.path = FOLDER / f"{name}.json"
+        self.runs: dict[str, list[Run]] = files.read_json(self.path) if self.path.exists() else {}
+
+    def of(self, key: str) -> list[Run]:
+        """The runs of one kind, by their seeds."""
+        return sorted(self.runs.get(key, []), key=lambda run: int(run["seed"]))
+
+    def missing(self, key: str, seeds: int) -> list[int]:
+        """Seeds that have not been run yet."""
+        return sorted(set(range(seeds)) - {run["seed"] for run in self.of(key)})
+
+    def add(self, key: str, run: Run) -> None:
+        """Keep a run; the file is written whole or not at all."""
+        self.runs.setdefault(key, []).append(run)
+        files.write_json(self.path, self.runs)
+
+
+def machine(device: str = "auto") -> Run:
+    """What times depend on."""
+    gpu = torch.cuda.get_device_name() if device_of(device).type == "cuda" else None
+    return {
+        "processor": torch.cpu.get_capabilities().get("cpu_name") or platform.processor(),
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def spread(runs: list[Run], name: str, digits: int, scale: float = 1.0) -> str:
+    """Mean ± standard deviation of a figure over runs; of a single one there is no deviation."""
+    values = scale * np.array([run[name] for run in runs], float)
+    mean = f"{values.mean():.{digits}f}"
+    return f"{mean} ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else mean
+
+
+def markdown(rows: list[list[str]]) -> str:
+    """A table; the first row is its head."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], ["---"] * len(rows[0]), *rows[1:]])

@@ -1,0 +1,88 @@
+"""A trained classifier in 8 bits: a quarter of the size, and about 1.7 times as fast where the processor multiplies bytes.
+
+Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
+CVPR 2018, section 2.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from inkdigits import dataset
+from inkdigits.config import Project
+from inkdigits.errors import ModelError
+from inkdigits.files import atomic
+from inkdigits.modeling.predict import Classifier
+from inkdigits.modeling.settings import checked_run_name
+
+#: The file beside a run's ``model.onnx``.
+QUANTIZED = "model-int8.onnx"
+#: Training images whose feature maps set the scales.
+_CALIBRATION_IMAGES = 1_000
+
+
+@dataclass(frozen=True)
+class QuantizeResult:
+    """The new file, and what both models get right of the validation images, in [0, 1]."""
+
+    path: Path
+    accuracy: float
+    accuracy_before: float
+
+
+def quantize(run: str, project: Project | None = None) -> QuantizeResult:
+    """Write ``models/<run>/model-int8.onnx`` beside a run's ``model.onnx``.
+
+    Weights and feature maps become 8-bit numbers, scaled so that every value fits that occurs for a thousand training
+    images. The first layer stays in float32: with a single input channel there is nothing to gain.
+
+    Raises:
+        ModelError: there is no such run, or nothing is known of its data.
+    """
+    folder = (project or Project.current()).models / checked_run_name(run)
+    before = Classifier(folder / "model.onnx")
+    meta = before.meta()
+    if "data" not in meta:
+        raise ModelError(f"{folder} has no meta.json of its model, which tells the data: train it again")
+    data = dataset.make_features(meta["data"]["source"], project, meta["data"]["transpose"])
+    path = folder / QUANTIZED
+    write_quantized(before.path, before.task.select(data.part("train"))[0][:_CALIBRATION_IMAGES], path)
+    images, targets = before.task.select(data.part("validation"))
+    right = [float(np.mean(model.predict(images) == targets)) for model in (Classifier(path), before)]
+    return QuantizeResult(path, *right)
+
+
+def write_quantized(model: Path, images: np.ndarray, path: Path) -> None:
+    """Write a classifier's ONNX file again in 8 bits; the images, uint8 (N, 28, 28), set the scales."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared, quantized = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
+        quant_pre_process(model, prepared, skip_symbolic_shape=True)
+        first = next(node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv")
+        quantize_static(
+            prepared,
+            quantized,
+            _Calibration(images),
+            op_types_to_quantize=["Conv", "Relu", "MaxPool"],
+            nodes_to_exclude=[first],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
+        content = quantized.read_bytes()
+    with atomic(path) as file:
+        file.write(content)
+
+
+class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
+    def __init__(self, images: np.ndarray) -> None:
+        self.batches = iter(np.array_split(images, max(1, len(images) // 100)))
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        batch = next(self.batches, None)
+        return None if batch is None else {"images": batch[:, None].astype(np.float32)}

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from inkdigits import dataset
+from inkdigits.config import Project
+from inkdigits.dataset import Dataset
+from inkdigits.errors import ModelError
+from inkdigits.modeling.predict import load_model
+from inkdigits.modeling.quantize import quantize, write_quantized
+from inkdigits.modeling.train import TrainResult
+
+
+def test_the_shipped_network_answers_alike_in_8_bits(mnist: Dataset, home: Project, project: Project) -> None:
+    model, path = load_model(), project.models / "int8.onnx"
+    write_quantized(model.path, dataset.make_features("mnist", home).part("train").images[:1000], path)
+    images, labels = mnist.part("test").labelled()
+    before, after = model.predict_proba(images), load_model(path).predict_proba(images)
+    right_before, right_after = ((p.argmax(1) == labels).mean() for p in (before, after))
+    assert right_after >= right_before - 0.001
+    assert np.abs(before - after).mean() < 0.002
+    assert path.stat().st_size < 0.4 * model.path.stat().st_size
+
+
+def test_a_run_is_quantized_beside_its_model(
+    small_run: tuple[Project, TrainResult], run_cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, result = small_run
+    monkeypatch.setenv("INKDIGITS_PROJECT", str(project.root))
+    code, out, _ = run_cli("quantize", "small")
+    assert code == 0
+    assert "on the validation images" in out
+    found = quantize("small", project)
+    assert found.path == result.folder / "model-int8.onnx"
+    assert found.accuracy_before == pytest.approx(result.meta["validation"]["accuracy"])
+    assert found.accuracy == pytest.approx(found.accuracy_before, abs=0.01)
+    found.path.unlink()
+
+
+def test_what_is_no_run_is_refused(project: Project) -> None:
+    with pytest.raises(ModelError, match="does not exist"):
+        quantize("nothing", project)
