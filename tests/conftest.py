@@ -63,7 +63,7 @@ def small_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pr
     from inkdigits.modeling.train import train  # PyTorch: only the tests that train need it
 
     project = Project(tmp_path_factory.mktemp("project"))
-    return project, train(TrainSettings("fast", data=f"idx:{small}", run="small"), project)
+    return project, train(TrainSettings("fast", data=f"idx:{small}", epochs=5, run="small"), project)
 
 
 @pytest.fixture

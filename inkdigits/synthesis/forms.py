@@ -24,17 +24,22 @@ def _placed(points: Points, rng: np.random.Generator, noise: float = 0.025) -> l
 
 
 def one(rng: np.random.Generator) -> Glyph:
-    """A 1 with an upstroke, short or nearly as long as its stem, and sometimes a base."""
+    """A 1 with an upstroke, short or nearly as long as its stem, or an arch into it; sometimes with a base."""
     lean = rng.normal(0.03, 0.1)
     head, foot = (lean / 2, -0.5), (-lean / 2, 0.5)
-    stem = curve(_placed([head, (0, 0), foot], rng, 0.015))
-    length = float(rng.choice([rng.uniform(0.12, 0.45), rng.uniform(0.4, 1.05)], p=[0.4, 0.6]))
-    angle = np.radians(rng.uniform(32 + 13 * length, 66))  # below the horizontal; a 7's bar lies flatter
-    reach, drop = length * np.cos(angle), length * np.sin(angle)
-    start, half = (head[0] - reach, head[1] + drop), (head[0] - reach / 2, head[1] + drop / 2)
-    upstroke = curve([*_placed([start, half], rng, 0.03), stem[0]])
-    lines = [upstroke + stem]
-    if rng.random() < 0.3:
+    arched = rng.random() < 0.2
+    if arched:
+        reach = rng.uniform(0.15, 0.45)
+        start, peak = (head[0] - reach, -0.5 + rng.uniform(0.05, 0.25)), (head[0] - 0.45 * reach, -0.53)
+        lines = [curve(_placed([start, peak, (head[0], -0.5 + rng.uniform(0.06, 0.16)), (0, 0), foot], rng, 0.012))]
+    else:
+        stem = curve(_placed([head, (0, 0), foot], rng, 0.015))
+        length = float(rng.choice([rng.uniform(0.12, 0.45), rng.uniform(0.4, 1.05)], p=[0.4, 0.6]))
+        angle = np.radians(rng.uniform(32 + 13 * length, 66))  # below the horizontal; a 7's bar lies flatter
+        reach, drop = length * np.cos(angle), length * np.sin(angle)
+        start, half = (head[0] - reach, head[1] + drop), (head[0] - reach / 2, head[1] + drop / 2)
+        lines = [curve([*_placed([start, half], rng, 0.03), stem[0]]) + stem]
+    if rng.random() < (0.85 if arched else 0.3):  # without a base, an arch makes a 7
         base = [(foot[0] - rng.uniform(0.12, 0.45), 0.5), (foot[0] + rng.uniform(0.12, 0.45), 0.5)]
         lines.append(_placed(base, rng, 0.02))
     return from_lines(lines)
