@@ -46,10 +46,14 @@ def one(rng: np.random.Generator) -> Glyph:
 
 
 def two(rng: np.random.Generator) -> Glyph:
-    """A 2 that begins with a curl, with a plain or a looped foot."""
+    """A 2 that begins with a curl, or far down on its left, with a plain or a looped foot."""
     size = rng.uniform(0.06, 0.16)
     curl = [(-0.12 + size * np.cos(a), -0.25 + size * np.sin(a)) for a in np.radians([60, -30, -120, -200])]
-    if rng.random() < 0.3:
+    manner = rng.random()
+    if manner < 0.4:
+        left = rng.uniform(-0.3, -0.14)
+        curl = [(left + rng.uniform(-0.02, 0.16), rng.uniform(-0.15, 0.25)), (left, -0.2)]
+    elif manner < 0.6:
         curl = curl[2:]
     arch = [(-0.05, -0.48), (0.2, -0.42), (0.24, -0.2), (0.02, 0.18)]
     if rng.random() < 0.5:
@@ -131,10 +135,20 @@ def seven(rng: np.random.Generator) -> Glyph:
 
 
 def nine(rng: np.random.Generator) -> Glyph:
-    """A 9 with a straight, bent or curled stem that meets its loop on the right, or, like a p, on the left."""
+    """A 9 with a straight, bent or curled stem that meets its loop on the right, or, like a p, on the left.
+
+    Or one like an S whose upper bowl is closed, or whose stem hangs from the bottom of its loop.
+    """
     width, high = rng.uniform(0.14, 0.26), rng.uniform(0.17, 0.28)
     manner = rng.random()
-    if manner < 0.25:  # in one stroke, whose loop is open at the top right, where the stem begins
+    if manner < 0.3:
+        loop = [(width * rng.uniform(-0.2, 0.8), -0.5 + high * rng.uniform(1.5, 1.9)), (width, -0.5 + high), (0, -0.5)]
+        loop += [(-width, -0.5 + high), (-rng.uniform(0, 0.6) * width, -0.5 + rng.uniform(1.7, 2.1) * high)]
+        belly = width * rng.uniform(-0.1, 1.3)
+        tail = [(belly, rng.uniform(0.05, 0.2)), (0.8 * belly, 0.36)]
+        tail.append((0.8 * belly - rng.uniform(0, 0.35), rng.uniform(0.4, 0.5)))
+        return from_lines([curve(_placed([*loop, *tail], rng, 0.018))])
+    if manner < 0.48:  # in one stroke, whose loop is open at the top right, where the stem begins
         turns = np.radians([rng.uniform(20, 80), 135, 190, 250, 310])
         loop = [(width * np.cos(a), -0.5 + high - high * np.sin(a)) for a in turns]
         head = (width * rng.uniform(0.8, 1.4), -0.5 + high * rng.uniform(0.1, 1.0))
@@ -142,7 +156,7 @@ def nine(rng: np.random.Generator) -> Glyph:
         if rng.random() < 0.5:
             tail.append((-rng.uniform(0.1, 0.4), rng.uniform(0.35, 0.5)))
         return from_lines([curve(_placed([*loop, head, *tail], rng))])
-    if manner < 0.5:  # in one stroke, whose loop ends where it began
+    if manner < 0.65:  # in one stroke, whose loop ends where it began
         right = (width, -0.5 + high)
         start = (width * rng.uniform(0.4, 1.0), -0.5 + high * rng.uniform(0.7, 1.5))
         loop = [start, (-0.3 * width, -0.5 + 1.9 * high), (-width, -0.5 + high), (0, -0.5), right]
@@ -177,12 +191,12 @@ def crossed(skeleton: np.ndarray, rng: np.random.Generator) -> Glyph:
 #: Drawn forms and their share among the digits of that label.
 DRAWN: dict[int, tuple[float, Callable[[np.random.Generator], Glyph]]] = {
     1: (0.5, one),
-    2: (0.15, two),
+    2: (0.22, two),
     4: (0.35, four),
     5: (0.2, five),
     6: (0.12, six),
     7: (0.15, seven),
-    9: (0.3, nine),
+    9: (0.4, nine),
 }
 #: Share of the 7s that are crossed.
 CROSSED = 0.35
