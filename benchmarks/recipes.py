@@ -28,10 +28,15 @@ def recipe_key(name: str) -> str:
     return f"{name}-{files.sha256(repr(asdict(RECIPES[name])).encode())[:8]}"
 
 
+def run_name(name: str, seed: int) -> str:
+    """Where a seed's run is kept in ``models/``."""
+    return f"benchmark-{name}-{seed}"
+
+
 def run_seed(name: str, seed: int, device: str) -> Run:
     """Train and measure one seed."""
     project = Project.current()
-    result = train(TrainSettings(name, seed=seed, device=device, run=f"benchmark-{name}-{seed}"), project)
+    result = train(TrainSettings(name, seed=seed, device=device, run=run_name(name, seed)), project)
     figures = evaluate(EvaluateSettings(str(result.folder)), project).to_dict()
     return {
         "seed": seed,
