@@ -15,9 +15,14 @@ from inkdigits.reading.places import Place, classify, line_places, mean_confiden
 NO_DIGIT = 0.5
 #: Pages are read from pictures whose longer side is at most this many pixels.
 _LONGEST = 2_200
+#: A mark that is neither a digit nor none with this probability is looked at again, by the line reader, with a margin in
+#: heights.
+_DOUBTFUL, _MARGIN = 0.97, 0.15
 #: A mark that is no digit may be two that touch if it is as wide as this share of its height; it is then read as a line,
-#: with a margin in heights, and parted if every part is at least so sure. A page of print has many; so many are tried.
-_NARROWEST_PAIR, _MARGIN, _SURE_PART, _MOST_PARTED = 0.5, 0.15, 0.7, 60
+#: and parted if every part is at least so sure.
+_NARROWEST_PAIR, _SURE_PART = 0.5, 0.7
+#: A page of print has many marks of either kind; so many of each are looked at.
+_MOST_LOOKS = 60
 #: For ``auto``: a picture shows a line if it is so much wider than high, its digits take up such a share of its height, and
 #: the line reader is not much less sure of them than the classifier is of the marks on the page.
 _LINE_ASPECT, _LINE_HEIGHT, _LINE_BONUS = 1.4, 0.28, 0.25
@@ -53,7 +58,9 @@ def upright_page(picture: np.ndarray) -> Page:
         other_turns, other = max(turned, key=lambda pair: pair[1].clear())
         if other.clear() >= max(_FEWEST_TO_TURN, _CLEARER * clear):
             found, turns = other, other_turns
-    found = _parted(np.rot90(small, turns), found)
+    upright = np.rot90(small, turns)
+    _ask_again(upright, found)
+    found = _parted(upright, found)
 
     def in_picture(box: Box) -> Box:
         left, top, right, bottom = (factor * v for v in _turned_back(box, turns, small.shape))
@@ -85,6 +92,22 @@ def _marks(picture: np.ndarray) -> Page:
     return Page(lines, layout.ignored)
 
 
+def _ask_again(picture: np.ndarray, page: Page) -> None:
+    """Give the doubtful marks of a page a second opinion, from the paper around them."""
+    doubtful = [place for line in page.lines for place in line if place.known().max() < _DOUBTFUL][:_MOST_LOOKS]
+    for place in doubtful:
+        place.paper = _surroundings(picture, place.box)[0]
+    classify(doubtful)
+
+
+def _surroundings(picture: np.ndarray, box: Box) -> tuple[np.ndarray, int, int]:
+    """The part of a picture around a box, and where its left upper corner lies."""
+    left, top, right, bottom = box
+    margin = max(1, round(_MARGIN * (bottom - top)))
+    x, y = max(0, left - margin), max(0, top - margin)
+    return picture[y : bottom + margin, x : right + margin], x, y
+
+
 def _parted(picture: np.ndarray, page: Page) -> Page:
     """A page whose marks that are no digit by themselves, but several that touch, are parted."""
     tried, lines = 0, []
@@ -92,13 +115,12 @@ def _parted(picture: np.ndarray, page: Page) -> Page:
         parts: list[Place] = []
         for place in line:
             left, top, right, bottom = place.box
-            if place.known()[NONE] < NO_DIGIT or right - left < _NARROWEST_PAIR * (bottom - top) or tried >= _MOST_PARTED:
+            if place.known()[NONE] < NO_DIGIT or right - left < _NARROWEST_PAIR * (bottom - top) or tried >= _MOST_LOOKS:
                 parts.append(place)
                 continue
             tried += 1
-            margin = max(1, round(_MARGIN * (bottom - top)))
-            x, y = max(0, left - margin), max(0, top - margin)
-            found = line_places(picture[y : bottom + margin, x : right + margin])
+            paper, x, y = _surroundings(picture, place.box)
+            found = line_places(paper)
             sure = len(found) >= 2 and all(part.known()[:NONE].max() >= _SURE_PART for part in found)
             parts += [part.moved(x, y) for part in found] if sure else [place]
         lines.append(parts)

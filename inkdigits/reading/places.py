@@ -107,6 +107,7 @@ def _tempered(logs: np.ndarray, temperature: float) -> np.ndarray:
 
 def _second_opinion(paper: np.ndarray) -> np.ndarray | None:
     """What the line reader makes of a picture of one digit, uint8 (H, W), if it sees one digit there."""
+    paper = features.reduced(paper, _PAPER_SIDE)
     edge = int(np.median(np.concatenate([paper[0], paper[-1], paper[:, 0], paper[:, -1]])))
     opinions = []
     for picture in (paper, np.pad(paper, max(paper.shape) // 4, constant_values=edge)):
@@ -121,8 +122,7 @@ def digit_places(picture: np.ndarray) -> list[Place]:
     if not views[0].any():
         return []
     # Of a picture that is a model input already, there is nothing more to see.
-    paper = None if inked is picture else features.reduced(picture, _PAPER_SIDE)
-    return [Place(_around(inked), views, paper)]
+    return [Place(_around(inked), views, None if inked is picture else picture)]
 
 
 def _around(inked: np.ndarray) -> Box:

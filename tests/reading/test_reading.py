@@ -12,9 +12,11 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageDraw, ImageFont
 
 import inkdigits
+from inkdigits import features
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ImageError, UsageError
 from inkdigits.reading import images
+from inkdigits.reading.line import _digits
 from inkdigits.reading.locate import locate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -246,3 +248,18 @@ def test_located_marks_are_cut_without_their_neighbours() -> None:
     (line,) = layout.lines
     assert [mark.box for mark in line] == [(5, 5, 10, 35), (20, 5, 25, 35)]
     assert (layout.cut(inked, line[0]) == 255).all()
+
+
+@pytest.mark.parametrize(("second_box", "digits"), [((10, 40), 1), ((12, 44), 1), ((36, 60), 2)])
+def test_a_digit_seen_from_two_places_is_one(second_box: tuple[int, int], digits: int) -> None:
+    probabilities = np.zeros((40, 11), np.float32)
+    probabilities[:, 10] = 1
+    edges = np.zeros((40, 4), np.float32)
+    for place, (left, right), sure in ((8, (10, 40), 0.7), (19, second_box, 0.9)):
+        probabilities[place, [1, 10]] = sure, 1 - sure
+        x = (place + 0.5) * 2
+        edges[place] = np.array([x - left, right - x, 4, 36]) / features.STRIP_HEIGHT
+    found = _digits(probabilities, edges, (features.STRIP_HEIGHT, 80))
+    assert len(found) == digits
+    assert found[-1].probabilities[1] == pytest.approx(0.9)
+    assert found[-1].box == (second_box[0], 4, second_box[1], 36)
