@@ -23,7 +23,7 @@ _LEAST_LOG = -30.0
 #: four digits for one that it invented. The odds of "no digit here" are divided by this (docs/reading.md).
 _TOO_CAUTIOUS = 4.0
 #: Boxes that have more than this share of what they cover in common are of one digit.
-_SAME_DIGIT = 0.5
+_SAME_DIGIT = 0.4
 #: Index of "no digit here" among the network's eleven classes.
 NONE = 10
 

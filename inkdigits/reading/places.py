@@ -22,7 +22,7 @@ _DOUBTFUL, _PAPER_SIDE = 0.97, 160
 #: (docs/reading.md): what is made to train on is harder than what people write, and makes the classifier too modest; the line
 #: reader, trained without smoothed labels, is too bold, and so are two opinions that are taken for independent.
 #: Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
-_TEMPERATURE, _BOTH_TEMPERATURE, _LINE_TEMPERATURE = 0.88, 1.3, 1.1
+_TEMPERATURE, _BOTH_TEMPERATURE, _LINE_TEMPERATURE = 0.88, 1.3, 1.2
 #: No probability is less.
 _LEAST = 1e-6
 #: A line whose digits are less sure than this on average, or less high than this share of the picture, is looked at once
