@@ -23,9 +23,10 @@ _DOUBTFUL, _MARGIN = 0.97, 0.15
 _NARROWEST_PAIR, _SURE_PART = 0.5, 0.7
 #: A page of print has many marks of either kind; so many of each are looked at.
 _MOST_LOOKS = 60
-#: For ``auto``: a picture shows a line if it is so much wider than high, its digits take up such a share of its height, and
-#: the line reader is not much less sure of them than the classifier is of the marks on the page.
-_LINE_ASPECT, _LINE_HEIGHT, _LINE_BONUS = 1.4, 0.28, 0.25
+#: For ``auto``: a picture shows a line if it is so much wider than high, its digits take up such a share of its height, there
+#: are at least such a share as many as there are clear ones on the page, and the line reader is not much less sure of them
+#: than the classifier is of the marks on the page.
+_LINE_ASPECT, _LINE_HEIGHT, _LINE_SHARE, _LINE_BONUS = 1.4, 0.28, 0.34, 0.25
 #: A page is turned if it has so many marks and fewer than a share of them are digits beyond doubt; it is kept turned if
 #: that makes so many times more of them clear.
 _FEWEST_TO_TURN, _UPRIGHT, _CLEAR, _CLEARER = 4, 0.8, 0.9, 1.5
@@ -138,7 +139,8 @@ def choose_mode(picture: np.ndarray) -> tuple[str, Page | None]:
     if width >= _LINE_ASPECT * height:
         line = [place for place in line_places(picture) if place.known()[NONE] < NO_DIGIT]
         tall = float(np.median([place.box[3] - place.box[1] for place in line])) if line else 0.0
-        fits = tall >= _LINE_HEIGHT * height and mean_confidence(line) >= mean_confidence(digits) - _LINE_BONUS
+        many = len(line) >= _LINE_SHARE * found.clear()
+        fits = many and tall >= _LINE_HEIGHT * height and mean_confidence(line) >= mean_confidence(digits) - _LINE_BONUS
         if fits and (len(line) > 1 or not alone):
             return "line", None
     return ("digit", None) if alone else ("page", found)
