@@ -41,7 +41,7 @@ class Run:
 
     name: str
     meta: dict[str, Any]
-    history: list[dict[str, float]]
+    history: list[dict[str, Any]]
     network: DigitNet
     task: Task
     training: tuple[np.ndarray, np.ndarray]
@@ -176,17 +176,21 @@ def mean_digits(run: Run) -> Figure:
 
 
 def training_curves(run: Run) -> Figure:
-    """Loss and validation accuracy after each epoch."""
+    """Loss during training, and loss and accuracy on the validation images after each epoch."""
     epochs = [line["epoch"] for line in run.history]
+    parts = [line["train_losses"] for line in run.history]
+    places = [epoch - 1 + (i + 0.5) / len(part) for epoch, part in zip(epochs, parts, strict=True) for i in range(len(part))]
     figure = _figure(8, 3.2, f"Training of {run.name}: {run.meta['training_seconds']:.0f} s")
     left, right = figure.subplots(1, 2)
-    left.plot(epochs, [line["train_loss"] for line in run.history], "o-", color=_BLUE, label="training (deformed, smoothed)")
+    left.plot(places, [loss for part in parts for loss in part], color=_BLUE, label="training (deformed, smoothed)")
     left.plot(epochs, [line["validation_loss"] for line in run.history], "o-", color=_ORANGE, label="validation")
     left.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
     left.legend(frameon=False, fontsize=8)
     right.plot(epochs, [100 * line["validation_accuracy"] for line in run.history], "o-", color=_ORANGE)
-    right.set(xlabel="epoch", ylabel="validation accuracy, %")
+    worst = 100 * min(line["validation_accuracy"] for line in run.history)
+    right.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(min(98, worst - 1), 100))
     for ax in (left, right):
+        ax.set_xlim(0, epochs[-1] + 0.1)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.3)

@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINT = "checkpoint.pt"
 _EVALUATION_BATCH = 1_000
+#: So many means of the loss are kept of an epoch, for its curve.
+_LOSSES = 20
 
 
 def network_of(plan: Recipe, target_task: Task) -> DigitNet:
@@ -92,7 +94,7 @@ class TrainingLoop:
         self.average: AveragedModel | None = None
         if plan.ema_decay:
             self.average = AveragedModel(self.network, multi_avg_fn=_running_average(plan.ema_decay), use_buffers=True)
-        self.history: list[dict[str, float]] = []
+        self.history: list[dict[str, Any]] = []
         self.board = _board(folder) if tensorboard else None
 
     def run(self) -> None:
@@ -105,13 +107,13 @@ class TrainingLoop:
                 self._report(self.history[-1])
                 self._save()
 
-    def _epoch(self, epoch: int, bar: tqdm[Any]) -> dict[str, float]:
+    def _epoch(self, epoch: int, bar: tqdm[Any]) -> dict[str, Any]:
         # All that is random in an epoch follows from this line, so that a resumed run repeats it exactly.
         torch.manual_seed(int(np.random.SeedSequence([self.seed, epoch + 1]).generate_state(1)[0]))
         started = time.perf_counter()
         order = torch.randperm(len(self.images)).to(self.device)
         self.network.train()
-        total_loss = torch.zeros((), device=self.device)
+        losses = torch.zeros(self.steps, device=self.device)
         for step in range(self.steps):
             batch = order[step * self.batch_size : (step + 1) * self.batch_size]
             images = self.plan.augmentation(self.images[batch].float()).contiguous(memory_format=torch.channels_last)
@@ -122,14 +124,15 @@ class TrainingLoop:
             self.schedule.step()
             if self.average:
                 self.average.update_parameters(self.network)
-            total_loss += loss.detach()
+            losses[step] = loss.detach()
             bar.update()
         seconds = time.perf_counter() - started
         logits = self._logits()
         loss_validation = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(self.validation_targets))
         return {
             "epoch": epoch + 1,
-            "train_loss": float(total_loss) / self.steps,
+            "train_loss": float(losses.mean()),
+            "train_losses": [round(float(part.mean()), 4) for part in losses.tensor_split(min(_LOSSES, self.steps))],
             "validation_loss": float(loss_validation),
             "validation_accuracy": float((logits.argmax(1) == self.validation_targets).mean()),
             "seconds": round(seconds, 3),
@@ -146,7 +149,7 @@ class TrainingLoop:
             answers = [teacher(images).float() * teacher.temperature for teacher in self.teachers]
         return F.cross_entropy(logits.float(), torch.stack(answers).softmax(2).mean(0))
 
-    def _report(self, line: dict[str, float]) -> None:
+    def _report(self, line: dict[str, Any]) -> None:
         logger.info(
             "epoch %2d/%d  loss %.4f  validation %.2f %%  %.1f s",
             line["epoch"],
