@@ -9,15 +9,14 @@ import numpy as np
 from inkdigits import features
 from inkdigits.reading.line import NONE
 from inkdigits.reading.locate import Box, locate
-from inkdigits.reading.places import Place, classify, line_places, mean_confidence
+from inkdigits.reading.places import DOUBTFUL, PAPER_SIDE, Place, classify, line_places, mean_confidence
 
 #: What is no digit with at least this probability is put aside.
 NO_DIGIT = 0.5
 #: Pages are read from pictures whose longer side is at most this many pixels.
 _LONGEST = 2_200
-#: A mark that is neither a digit nor none with this probability is looked at again, by the line reader, with a margin in
-#: heights.
-_DOUBTFUL, _MARGIN = 0.97, 0.15
+#: A mark that is neither a digit nor none beyond doubt is looked at again, by the line reader, with a margin in heights.
+_MARGIN = 0.15
 #: A mark that is no digit may be two that touch if it is as wide as this share of its height; it is then read as a line,
 #: and parted if every part is at least so sure.
 _NARROWEST_PAIR, _SURE_PART = 0.5, 0.7
@@ -95,9 +94,9 @@ def _marks(picture: np.ndarray) -> Page:
 
 def _ask_again(picture: np.ndarray, page: Page) -> None:
     """Give the doubtful marks of a page a second opinion, from the paper around them."""
-    doubtful = [place for line in page.lines for place in line if place.known().max() < _DOUBTFUL][:_MOST_LOOKS]
+    doubtful = [place for line in page.lines for place in line if place.known().max() < DOUBTFUL][:_MOST_LOOKS]
     for place in doubtful:
-        place.paper = _surroundings(picture, place.box)[0]
+        place.paper = features.reduced(_surroundings(picture, place.box)[0], PAPER_SIDE)
     classify(doubtful)
 
 

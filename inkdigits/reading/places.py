@@ -16,8 +16,10 @@ from inkdigits.reading.results import Digit
 
 #: How much more probable a less usual view of a digit must make it to be preferred.
 _LESS_USUAL = 0.1
-#: The line reader is asked about digits that are less sure than this, on pictures of at most so many pixels a side.
-_DOUBTFUL, _PAPER_SIDE = 0.97, 160
+#: The line reader is asked about digits that are less sure than this.
+DOUBTFUL = 0.97
+#: A second opinion needs no picture with more pixels a side; a small one can be kept until it is asked for.
+PAPER_SIDE = 160
 #: Temperatures of the classifier, of both networks' opinions together and of the line reader, chosen on strangers' digits
 #: (docs/reading.md): what is made to train on is harder than what people write, and makes the classifier too modest; the line
 #: reader, trained without smoothed labels, is too bold, and so are two opinions that are taken for independent.
@@ -92,7 +94,7 @@ def _weighed(probabilities: np.ndarray, paper: np.ndarray | None) -> np.ndarray:
     The two networks see different things, ink in 28×28 pixels and grey paper, and err on different digits.
     """
     logs = np.log(np.maximum(probabilities, _LEAST))
-    if paper is not None and probabilities[:NONE].max() < _DOUBTFUL:
+    if paper is not None and probabilities[:NONE].max() < DOUBTFUL:
         second = _second_opinion(paper)
         if second is not None:
             return _tempered(logs + np.log(np.maximum(second, _LEAST)), _BOTH_TEMPERATURE)
@@ -107,7 +109,6 @@ def _tempered(logs: np.ndarray, temperature: float) -> np.ndarray:
 
 def _second_opinion(paper: np.ndarray) -> np.ndarray | None:
     """What the line reader makes of a picture of one digit, uint8 (H, W), if it sees one digit there."""
-    paper = features.reduced(paper, _PAPER_SIDE)
     edge = int(np.median(np.concatenate([paper[0], paper[-1], paper[:, 0], paper[:, -1]])))
     opinions = []
     for picture in (paper, np.pad(paper, max(paper.shape) // 4, constant_values=edge)):
@@ -122,7 +123,8 @@ def digit_places(picture: np.ndarray) -> list[Place]:
     if not views[0].any():
         return []
     # Of a picture that is a model input already, there is nothing more to see.
-    return [Place(_around(inked), views, None if inked is picture else picture)]
+    paper = None if inked is picture else features.reduced(picture, PAPER_SIDE)
+    return [Place(_around(inked), views, paper)]
 
 
 def _around(inked: np.ndarray) -> Box:
