@@ -72,6 +72,8 @@ def load_run(model: str, data: str | None = None, project: Project | None = None
     meta = read_json(folder / "meta.json")
     try:
         history = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+        if any("train_losses" not in line for line in history):
+            raise ValueError("it lacks the curve of the loss")
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder / 'history.jsonl'} is missing or damaged ({error}): train it again") from None
     own = meta["data"]
@@ -182,7 +184,9 @@ def training_curves(run: Run) -> Figure:
     places = [epoch - 1 + (i + 0.5) / len(part) for epoch, part in zip(epochs, parts, strict=True) for i in range(len(part))]
     figure = _figure(8, 3.2, f"Training of {run.name}: {run.meta['training_seconds']:.0f} s")
     left, right = figure.subplots(1, 2)
-    left.plot(places, [loss for part in parts for loss in part], color=_BLUE, label="training (deformed, smoothed)")
+    left.plot(
+        places, [loss for part in parts for loss in part], color=_BLUE, label="training (as the recipe deforms and smooths it)"
+    )
     left.plot(epochs, [line["validation_loss"] for line in run.history], "o-", color=_ORANGE, label="validation")
     left.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
     left.legend(frameon=False, fontsize=8)

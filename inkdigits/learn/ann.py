@@ -239,7 +239,7 @@ class NeuralNetwork:
             out: Where to write them; by default new arrays.
         """
         last = len(self.weights)
-        nabla_w, nabla_b = out or self._split(np.empty_like(self._vector()))
+        nabla_w, nabla_b = out or (list(map(np.empty_like, self.weights)), list(map(np.empty_like, self.biases)))
         delta = activations[-1] - targets
         # For the cross-entropy this is ∂C/∂z already: f' cancels out (Nielsen, equation 61 for sigmoid, exercise after equation
         # 82 for softmax, whose targets must add up to 1). For the quadratic cost it is ∂C/∂a.
@@ -301,23 +301,19 @@ class NeuralNetwork:
         check_name("optimizer", optimizer, OPTIMIZERS)
         rng = np.random.default_rng(seed)
         targets = np.eye(self.layers[-1], dtype=inputs.dtype)[labels]  # y: a 1 at the label's place
-        parameters = self._vector()
-        self.weights, self.biases = self._split(parameters)
-        descent = OPTIMIZERS[optimizer](parameters, momentum)
+        descent = OPTIMIZERS[optimizer](self._joined(), momentum)
         constant = self._cost(np.broadcast_to(targets.mean(axis=0), targets.shape), targets)  # of the best answer to everything
-        starts = range(0, len(inputs), batch_size)
-        total = epochs * len(starts)
+        total = epochs * math.ceil(len(inputs) / batch_size)
+        rates = (lr if lr_end is None else lr + (lr_end - lr) * step / total for step in range(total))
         history = []
         for number in range(1, epochs + 1):
             started = time.perf_counter()
             order = rng.permutation(len(inputs))
-            batches = (order[start : start + batch_size] for start in starts)
-            done = range(total)[(number - 1) * len(starts) : number * len(starts)]
-            rates = (lr if lr_end is None else lr + (lr_end - lr) * step / total for step in done)
-            cost = self._epoch(inputs, targets, zip(batches, rates, strict=True), descent, l2, augment, rng)
+            batches = (order[start : start + batch_size] for start in range(0, len(order), batch_size))
+            # zip asks for a batch before it asks for a rate: an epoch takes as many rates as it has batches.
+            cost = self._epoch(inputs, targets, zip(batches, rates, strict=False), descent, l2, augment, rng)
             seconds = time.perf_counter() - started
-            # A network whose outputs are the same for all inputs has died: no gradient will bring it back.
-            if not cost <= 4 * constant or np.ptp(self.outputs(inputs[:1000]), axis=0).max() < _DEAD:  # nan compares as false
+            if not cost <= 4 * constant or self._is_dead(inputs):  # nan compares as false
                 fix = f"try a tenth of the learning rate, {lr / 10:g}"
                 raise UsageError(f"the training diverges: its cost is {cost:.3g} in epoch {number}; {fix}")
             accuracy = float(np.mean(self.predict(validation[0]) == validation[1])) if validation else None
@@ -408,9 +404,15 @@ class NeuralNetwork:
         network.weights, network.biases = weights, biases
         return network
 
-    def _vector(self) -> np.ndarray:
-        """A copy of all weights and biases in one vector; the weights of a neuron lie together, for faster products."""
-        return np.concatenate([p.ravel(order="F") for p in (*self.weights, *self.biases)])
+    def _is_dead(self, inputs: np.ndarray) -> bool:
+        """Whether its outputs are the same for all inputs: no gradient will bring such a network back."""
+        return bool(np.ptp(self.outputs(inputs[:1000]), axis=0).max() < _DEAD)
+
+    def _joined(self) -> np.ndarray:
+        """All weights and biases in one vector, which they become views of; those of a neuron lie together, for speed."""
+        vector = np.concatenate([p.ravel(order="F") for p in (*self.weights, *self.biases)])
+        self.weights, self.biases = self._split(vector)
+        return vector
 
     def _split(self, vector: np.ndarray) -> tuple[Arrays, Arrays]:
         """The weights and biases in such a vector, as views."""

@@ -141,7 +141,7 @@ def nine(rng: np.random.Generator) -> Glyph:
     """
     width, high = rng.uniform(0.14, 0.26), rng.uniform(0.17, 0.28)
     manner = rng.random()
-    if manner < 0.3:
+    if manner < 0.3:  # in one stroke, from inside the loop, whose stem leaves it at the bottom
         loop = [(width * rng.uniform(-0.2, 0.8), -0.5 + high * rng.uniform(1.5, 1.9)), (width, -0.5 + high), (0, -0.5)]
         loop += [(-width, -0.5 + high), (-rng.uniform(0, 0.6) * width, -0.5 + rng.uniform(1.7, 2.1) * high)]
         belly = width * rng.uniform(-0.1, 1.3)

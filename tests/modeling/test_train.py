@@ -217,7 +217,6 @@ def test_a_gpu_that_is_not_there(small: Path, project: Project) -> None:
 
 
 def test_too_few_images(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-
     folder = write_idx_folder(tmp_path / "few", train=mnist.part("train").take(np.arange(5)))
     with pytest.raises(UsageError, match="at least 24 are needed"):
         train(TrainSettings("fast", data=f"idx:{folder}"), project)
