@@ -10,12 +10,10 @@ results of other versions of a recipe are not mixed. The test set is read once a
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 
 import numpy as np
-from results import Results, Run, machine, markdown, spread
+from results import Results, Run, fingerprint, machine, markdown, spread
 
-from inkdigits import files
 from inkdigits.config import Project
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
 from inkdigits.modeling.recipes import RECIPES
@@ -25,7 +23,7 @@ from inkdigits.modeling.train import train
 
 def recipe_key(name: str) -> str:
     """A recipe's name with a fingerprint of all its settings."""
-    return f"{name}-{files.sha256(repr(asdict(RECIPES[name])).encode())[:8]}"
+    return f"{name}-{fingerprint(RECIPES[name])}"
 
 
 def run_name(name: str, seed: int) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import torch
 
 from inkdigits import files
 from inkdigits.modeling.devices import device_of
+from inkdigits.modeling.recipes import Recipe
 
 FOLDER = Path(__file__).parent / "results"
 
@@ -41,6 +44,19 @@ class Results:
         """Keep a run; the file is written whole or not at all."""
         self.runs.setdefault(key, []).append(run)
         files.write_json(self.path, self.runs)
+
+
+def fingerprint(plan: Recipe) -> str:
+    """Of all settings of a recipe that differ from their defaults, so that one more possible setting does not change it."""
+
+    def chosen(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [chosen(part) for part in value]
+        if not is_dataclass(value):
+            return value
+        return {f.name: chosen(getattr(value, f.name)) for f in fields(value) if getattr(value, f.name) != f.default}
+
+    return files.sha256(json.dumps(chosen(plan)).encode())[:8]
 
 
 def machine(device: str = "auto") -> Run:

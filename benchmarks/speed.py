@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from results import Results, Run, machine, markdown, spread
+from results import Results, Run, fingerprint, machine, markdown, spread
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -27,7 +27,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from inkdigits import dataset, files
+from inkdigits import dataset
 from inkdigits.modeling.devices import device_of, has_bfloat16
 from inkdigits.modeling.export import export_onnx
 from inkdigits.modeling.loop import TrainingLoop, network_of
@@ -36,9 +36,10 @@ from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.recipes import Recipe
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.tasks import task
+from inkdigits.modeling.train import provenance
 
 #: What is trained for each accuracy, in percent.
-GOALS = {"99.0": TrainSettings("fast"), "99.5": TrainSettings("default", epochs=6)}
+GOALS = {"99.0": TrainSettings("fast"), "99.5": TrainSettings("default")}
 
 Predict = Callable[[np.ndarray], np.ndarray]
 Fit = Callable[[int, np.ndarray, np.ndarray, torch.device], Predict]  # of a seed, images, labels and a device
@@ -158,7 +159,7 @@ def key_of(what: str, device: torch.device) -> str:
 
 def goal_key(goal: str, device: torch.device) -> str:
     """Of one of our goals; a changed recipe gives another."""
-    return key_of(f"{goal} {files.sha256(repr(GOALS[goal].resolved_recipe()).encode())[:8]}", device)
+    return key_of(f"{goal} {fingerprint(GOALS[goal].resolved_recipe())}", device)
 
 
 def table(results: Results, device: torch.device, images: int) -> str:
@@ -195,7 +196,9 @@ def main() -> None:
         for seed in results.missing(goal_key(goal, device), args.seeds):
             seconds, predict = ours(TrainSettings(settings.recipe, epochs=settings.epochs, seed=seed, device=device.type), data)
             run = {"seed": seed, **measured(seconds, predict, data.part("test")), "peak_gflops": peak_gflops(device)}
-            results.add(goal_key(goal, device), run | {"machine": machine(device.type)})
+            results.add(
+                goal_key(goal, device), run | {"machine": machine(device.type), "git_commit": provenance()["git_commit"]}
+            )
             print(f"{goal} seed {seed}: {100 * run['test_accuracy']:.2f} % in {seconds:.2f} s", flush=True)
     for name, fit in OTHERS.items() if args.others and not args.table else ():
         for seed in results.missing(key_of(name, device), 1):

@@ -1,4 +1,4 @@
-"""Random deformations of whole batches: what a digit may go through and stay the same digit.
+"""What a digit may go through and stay the same digit, at random for whole batches: deformations, and bad pictures of it.
 
 One sampling grid per image combines all deformations, so that a picture is interpolated only once.
 Source of the elastic part: Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks
@@ -58,3 +58,49 @@ class Augmentation:
         rows = [cos / scale_x, (shear * cos - sin) / scale_y, shift_x * step]
         rows += [sin / scale_x, (shear * sin + cos) / scale_y, shift_y * step]
         return torch.stack(rows, 1).view(n, 2, 3)
+
+
+def disturb(images: torch.Tensor, share: float) -> torch.Tensor:
+    """Make bad pictures of a share of the images, in [0, 1], with torch's global random numbers.
+
+    Each of these befalls an image or not, at a random strength: a covered spot, pen lines across, stripes, pale ink,
+    clouds on the paper, blur, noise. Raw images float32 [N, 1, H, W]; the same shape, range and device.
+    """
+    count = round(share * len(images))
+    if not count:
+        return images
+    part, device = images[:count].cpu(), images.device  # drawn on the CPU whatever the device, as the deformations are
+    *_, height, width = part.shape
+    y, x = torch.meshgrid(torch.arange(height) - (height - 1) / 2, torch.arange(width) - (width - 1) / 2, indexing="ij")
+
+    def amount(limit: float, chance: float = 0.25) -> torch.Tensor:
+        return limit * torch.rand(count, 1, 1, 1) * (torch.rand(count, 1, 1, 1) < chance)
+
+    def across() -> torch.Tensor:
+        """How far each pixel lies along a random direction, in pixels from the middle: [count, 1, H, W]."""
+        angle = math.pi * torch.rand(count, 1, 1, 1)
+        return x * torch.cos(angle) + y * torch.sin(angle)
+
+    spot = width / 3 * (2 * torch.rand(2, count, 1, 1, 1) - 1)
+    part = part * (torch.maximum((x - spot[0]).abs(), (y - spot[1]).abs()) > amount(width / 5))
+    for _ in range(3):
+        line = (across() - width / 2 * (2 * torch.rand(count, 1, 1, 1) - 1)).abs() < 0.4 + 0.6 * torch.rand(count, 1, 1, 1)
+        part = torch.maximum(part, line * amount(255.0))
+    wave = torch.sin(across() * 2 * math.pi / (3 + 5 * torch.rand(count, 1, 1, 1)) + 2 * math.pi * torch.rand(count, 1, 1, 1))
+    part = torch.maximum(part, wave * amount(160.0))
+    part = part * (1 - amount(0.85))
+    clouds = F.interpolate(torch.rand(count, 1, 4, 4), (height, width), mode="bicubic", align_corners=True).clamp(0, 1)
+    part = part + (255 - part) * clouds * amount(0.9)
+    blurred = _blur(part, 0.3 + 2.2 * float(torch.rand(())))  # one strength a batch: a single product for all
+    part = torch.where(torch.rand(count, 1, 1, 1) < 0.25, blurred, part)
+    part = part + torch.randn(part.shape) * amount(130.0)
+    return torch.cat([part.clamp(0, 255).to(device), images[count:]])
+
+
+def _blur(images: torch.Tensor, sigma: float) -> torch.Tensor:
+    """By a Gaussian of ``sigma`` pixels; the border is paper."""
+    reach = math.ceil(2.5 * sigma)
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
+    kernel = kernel / kernel.sum()
+    rows = F.conv2d(images, kernel.view(1, 1, -1, 1), padding=(reach, 0))
+    return F.conv2d(rows, kernel.view(1, 1, 1, -1), padding=(0, reach))

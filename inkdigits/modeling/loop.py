@@ -25,6 +25,7 @@ from tqdm import tqdm
 from inkdigits import dataset
 from inkdigits.errors import MissingExtraError, ModelError, UsageError
 from inkdigits.files import atomic
+from inkdigits.modeling.augment import disturb
 from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.devices import device_of, mixed_precision
 from inkdigits.modeling.networks import DigitNet
@@ -116,8 +117,7 @@ class TrainingLoop:
         losses = torch.zeros(self.steps, device=self.device)
         for step in range(self.steps):
             batch = order[step * self.batch_size : (step + 1) * self.batch_size]
-            images = self.plan.augmentation(self.images[batch].float()).contiguous(memory_format=torch.channels_last)
-            loss = self._loss(images, self.targets[batch])
+            loss = self._loss(self.plan.augmentation(self.images[batch].float()), self.targets[batch])
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -139,14 +139,17 @@ class TrainingLoop:
         }
 
     def _loss(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        seen = disturb(images, self.plan.disturbed).contiguous(memory_format=torch.channels_last)
         with mixed_precision(self.device):
-            logits = self.network(images)
+            logits = self.network(seen)
         if not self.teachers:
             return F.cross_entropy(logits.float(), targets, label_smoothing=self.plan.label_smoothing)
-        # Distillation: G. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015. The teachers see what the
-        # student sees. Their answers are soft, since they learnt from smoothed labels: the temperature is taken out again.
+        # Distillation: G. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015. The teachers see the same
+        # deformed digits, but good pictures of them. Their answers are soft, since they learnt from smoothed labels: the
+        # temperature is taken out again.
+        shown = images.contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), mixed_precision(self.device):
-            answers = [teacher(images).float() * teacher.temperature for teacher in self.teachers]
+            answers = [teacher(shown).float() * teacher.temperature for teacher in self.teachers]
         return F.cross_entropy(logits.float(), torch.stack(answers).softmax(2).mean(0))
 
     def _report(self, line: dict[str, Any]) -> None:

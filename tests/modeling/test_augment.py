@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from inkdigits.dataset import Dataset
-from inkdigits.modeling.augment import Augmentation
+from inkdigits.modeling.augment import Augmentation, _blur, disturb
+from inkdigits.modeling.predict import load_model
 
 
 @pytest.fixture
@@ -60,3 +62,32 @@ def test_a_seed_repeats_it(images: torch.Tensor) -> None:
     first = augment(images)
     torch.manual_seed(3)
     assert torch.equal(augment(images), first)
+
+
+def test_a_share_of_the_images_is_disturbed_and_the_others_are_not(images: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    disturbed = disturb(images, 0.25)
+    assert torch.equal(disturbed[100:], images[100:])
+    changed = (disturbed[:100] - images[:100]).abs().amax((1, 2, 3)) > 1
+    assert 0.6 < changed.float().mean() < 1  # some are spared by chance
+    assert float(disturbed.min()) >= 0
+    assert float(disturbed.max()) <= 255
+    torch.manual_seed(0)
+    assert torch.equal(disturb(images, 0.25), disturbed)
+    assert torch.equal(disturb(images, 0.0), images)
+
+
+def test_most_digits_can_still_be_read_in_bad_pictures(mnist: Dataset) -> None:
+    part = mnist.part("train")
+    torch.manual_seed(0)
+    bad = disturb(torch.from_numpy(part.images[:2_000, None].copy()).float(), 1.0)[:, 0].byte().numpy()
+    right = load_model().predict(bad) == part.labelled()[1][:2_000]
+    assert 0.7 < right.mean() < 0.99
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 2.5])
+def test_blur_is_that_of_opencv(images: torch.Tensor, sigma: float) -> None:
+    image = images[0, 0].numpy()
+    size = 2 * int(np.ceil(2.5 * sigma)) + 1
+    wanted = cv2.GaussianBlur(image, (size, size), sigma, borderType=cv2.BORDER_CONSTANT)
+    torch.testing.assert_close(_blur(images[:1], sigma)[0, 0].numpy(), wanted, atol=0.01, rtol=1e-4)

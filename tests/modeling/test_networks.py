@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from inkdigits.dataset import Dataset
+from inkdigits.modeling.export import export_onnx
+from inkdigits.modeling.loop import network_of
+from inkdigits.modeling.networks import Conv, parameter_count, separable
+from inkdigits.modeling.predict import load_model
+from inkdigits.modeling.recipes import RECIPES
+from inkdigits.modeling.tasks import task
+
+
+@pytest.mark.parametrize("pool", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_a_layer_knows_the_size_of_its_maps(kernel: int, stride: int, padded: bool, pool: bool) -> None:
+    layer = Conv(4, kernel, stride, pool, padded=padded)
+    for side in range(14, 29):
+        maps = layer.module(2)(torch.zeros(2, 2, side, side))
+        assert maps.shape == (2, 4, layer.side(side), layer.side(side))
+
+
+def test_a_separable_convolution_is_a_whole_one_of_fewer_weights() -> None:
+    depthwise, pointwise = separable(3, 5)
+    alone, across = depthwise.module(3)[0], pointwise.module(3)[0]
+    assert parameter_count(alone) + parameter_count(across) == 9 * 3 + 3 * 5
+    maps = torch.randn(2, 3, 9, 9)
+    whole = across.weight * alone.weight[:, 0][None]  # (5, 3, 1, 1) times (1, 3, 3, 3)
+    torch.testing.assert_close(across(alone(maps)), F.conv2d(maps, whole, padding=1))
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_every_recipe_answers_alike_as_an_onnx_file(name: str, mnist: Dataset, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = network_of(RECIPES[name], task("digits")).eval()
+    images = mnist.part("test").images[:64].copy()
+    with torch.inference_mode():
+        wanted = torch.softmax(network(torch.from_numpy(images[:, None]).float()), 1).numpy()
+    export_onnx(network, task("digits"), tmp_path / "model.onnx")
+    np.testing.assert_allclose(load_model(tmp_path / "model.onnx").predict_proba(images), wanted, atol=1e-5)
