@@ -19,44 +19,13 @@ from pathlib import Path
 
 import numpy as np
 from results import FOLDER, machine
+from timing import process, shortest
 
 from inkdigits import dataset, files, formats, load_model
 from inkdigits.modeling.predict import Classifier
 from inkdigits.modeling.quantize import write_quantized
 
 ROOT = Path(__file__).parents[1]
-RUNS = 5
-
-
-def seconds(*command: object) -> float:
-    """Of a whole process, the best of some."""
-    found = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        subprocess.run([*map(str, command)], check=True, capture_output=True)
-        found.append(time.perf_counter() - started)
-    return min(found)
-
-
-def peak_mb(*command: object) -> int:
-    """The largest resident size of a process and those it starts, in MB."""
-    code = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, capture_output=True);"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *map(str, command)], check=True, capture_output=True, text=True)
-    return int(done.stdout)
-
-
-def per_second(model: Classifier, images: np.ndarray) -> float:
-    """Images that ``predict_proba`` answers in a second."""
-    model.predict_proba(images[:1000])
-    found = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        model.predict_proba(images)
-        found.append(time.perf_counter() - started)
-    return len(images) / min(found)
 
 
 def one_image_ms(model: Classifier, images: np.ndarray) -> float:
@@ -93,18 +62,19 @@ def main() -> None:
         quantized = Classifier(small)
         test, answers = Path(folder) / "t10k-images-idx3-ubyte", Path(folder) / "answers.csv"
         test.write_bytes(formats.idx_bytes(images))
+        seconds, megabytes = process(command, "predict", test, "-o", answers)
         table: dict[str, object] = {
-            "images a second": round(per_second(model, images)),
-            "images a second in 8 bits": round(per_second(quantized, images)),
+            "images a second": round(len(images) / shortest(lambda: model.predict_proba(images))),
+            "images a second in 8 bits": round(len(images) / shortest(lambda: quantized.predict_proba(images))),
             "test accuracy": float(np.mean(model.predict(images) == labels)),
             "test accuracy in 8 bits": float(np.mean(quantized.predict(images) == labels)),
             "one image, ms": round(one_image_ms(model, images), 3),
-            "inkdigits predict, 10,000 images, s": round(seconds(command, "predict", test, "-o", answers), 2),
-            "its peak memory, MB": peak_mb(command, "predict", test, "-o", answers),
-            "inkdigits --help, s": round(seconds(command, "--help"), 2),
-            "import inkdigits, s": round(seconds(sys.executable, "-c", "import inkdigits"), 2),
-            "inkdigits read of one picture, s": round(seconds(command, "read", next((ROOT / "examples").glob("*.png"))), 2),
-            "python -c pass, s": round(seconds(sys.executable, "-c", "pass"), 2),
+            "inkdigits predict, 10,000 images, s": round(seconds, 2),
+            "its peak memory, MB": megabytes,
+            "inkdigits --help, s": round(process(command, "--help")[0], 2),
+            "import inkdigits, s": round(process(sys.executable, "-c", "import inkdigits")[0], 2),
+            "inkdigits read of one picture, s": round(process(command, "read", next((ROOT / "examples").glob("*.png")))[0], 2),
+            "python -c pass, s": round(process(sys.executable, "-c", "pass")[0], 2),
         }
     if args.size:
         table["installed, MB"] = round(installed_mb())

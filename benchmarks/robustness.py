@@ -190,7 +190,7 @@ def table(results: list[dict[str, Any]]) -> str:
 
 def plain_run(project: Project) -> str:
     """The run of the shipped network's recipe without augmentation; it is trained if it isn't there."""
-    RECIPES[PLAIN] = replace(RECIPES[SHIPPED_RECIPE], name=PLAIN, augmentation=Augmentation())
+    RECIPES[PLAIN] = replace(RECIPES[SHIPPED_RECIPE], name=PLAIN, augmentation=Augmentation(), disturbed=0.0)
     train(TrainSettings(PLAIN, run=PLAIN), project, resume=True)
     return PLAIN
 

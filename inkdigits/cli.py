@@ -150,7 +150,10 @@ def _describe(found: Any) -> None:
 
 @cli.command()
 @click.option(
-    "--recipe", default="default", show_default=True, help="fast (seconds), default (minutes) or best (half an hour)."
+    "--recipe",
+    default="default",
+    show_default=True,
+    help="fast (seconds), default (a minute), best (half an hour); tiny-1k, tiny-4k, tiny-8k: of so many parameters.",
 )
 @click.option(
     "--task", default="digits", show_default=True, help="digits, is:D (is it a 5? is:5) or pair:D,E (5 or 3? pair:5,3)."
