@@ -30,7 +30,10 @@ class Results:
 
     def __init__(self, name: str) -> None:
         self.path = FOLDER / f"{name}.json"
-        self.runs: dict[str, list[Run]] = files.read_json(self.path) if self.path.exists() else {}
+        self.runs = self._read()
+
+    def _read(self) -> dict[str, list[Run]]:
+        return files.read_json(self.path) if self.path.exists() else {}
 
     def of(self, key: str) -> list[Run]:
         """The runs of one kind, by their seeds."""
@@ -42,6 +45,7 @@ class Results:
 
     def add(self, key: str, run: Run) -> None:
         """Keep a run; the file is written whole or not at all."""
+        self.runs = self._read()  # another process may have added its own meanwhile
         self.runs.setdefault(key, []).append(run)
         files.write_json(self.path, self.runs)
 
@@ -65,6 +69,7 @@ def machine(device: str = "auto") -> Run:
     return {
         "processor": torch.cpu.get_capabilities().get("cpu_name") or platform.processor(),
         "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
         "gpu": gpu,
         "python": platform.python_version(),
         "torch": torch.__version__,
