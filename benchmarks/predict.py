@@ -10,7 +10,6 @@ else beside it.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -80,7 +79,7 @@ def main() -> None:
         table["installed, MB"] = round(installed_mb())
     for name, value in table.items():
         print(f"{name:40} {value}")
-    files.write_json(FOLDER / "predict.json", table | {"cores": os.cpu_count(), "machine": machine()})
+    files.write_json(FOLDER / "predict.json", table | {"machine": machine()})
 
 
 if __name__ == "__main__":

@@ -8,20 +8,18 @@ makes. Run nothing else beside it.
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 from PIL import Image
+from results import FOLDER, machine
 from timing import process, shortest
 
 import inkdigits
-from inkdigits import dataset
+from inkdigits import dataset, files
 from inkdigits.synthesis.synthesize import SynthesizeSettings, maker
 
-RESULTS = Path(__file__).parent / "results" / "reader.json"
 EXAMPLES = Path(__file__).parents[1] / "examples"
 COMMAND = Path(sys.executable).with_name("inkdigits")
 
@@ -45,11 +43,10 @@ def main() -> None:
         "its peak memory of that, MB": examples_mb,
         "read_many(mode='digit'), prepared 28×28 arrays a second": round(len(prepared) / digits_s),
         "read_many(mode='line'), lines of six digits a second": round(len(lines) / lines_s),
-        "cores": os.cpu_count(),
     }
     for name, value in table.items():
         print(f"{name:62} {value}")
-    RESULTS.write_text(json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+    files.write_json(FOLDER / "reader.json", table | {"machine": machine()})
 
 
 if __name__ == "__main__":

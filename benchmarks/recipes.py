@@ -34,8 +34,10 @@ SETTINGS["distilled"] = TrainSettings("default", epochs=30, teachers=(run_name("
 
 
 def recipe_key(name: str) -> str:
-    """A recipe's name with a fingerprint of all its settings."""
-    return f"{name}-{fingerprint(SETTINGS[name].resolved_recipe())}"
+    """A name with a fingerprint of all its settings, the teachers' too, and the processor."""
+    plans = [SETTINGS[name].resolved_recipe(), *[RECIPES["best"] for _ in SETTINGS[name].teachers]]
+    place = machine()
+    return f"{name}-{fingerprint(*plans)} · {place['gpu'] or place['processor']}"
 
 
 def run_seed(name: str, seed: int, device: str) -> Run:

@@ -14,6 +14,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +195,7 @@ def main() -> None:
     images, labels = data.part("train").labelled()
     for goal, settings in {} if args.table else GOALS.items():
         for seed in results.missing(goal_key(goal, device), args.seeds):
-            seconds, predict = ours(TrainSettings(settings.recipe, epochs=settings.epochs, seed=seed, device=device.type), data)
+            seconds, predict = ours(replace(settings, seed=seed, device=device.type), data)
             run = {"seed": seed, **measured(seconds, predict, data.part("test")), "peak_gflops": peak_gflops(device)}
             results.add(
                 goal_key(goal, device), run | {"machine": machine(device.type), "git_commit": provenance()["git_commit"]}

@@ -30,10 +30,10 @@ def shortest(action: Callable[[], object], runs: int = RUNS) -> float:
 
 
 def process(*command: object, runs: int = RUNS) -> tuple[float, int]:
-    """Seconds and peak memory in MB of a whole process, the best of some."""
+    """The least seconds and the most memory, in MB, of some runs of a whole process."""
     found = []
     for _ in range(runs):
         measure = [sys.executable, "-c", _MEASURE, *map(str, command)]
         seconds, megabytes = subprocess.run(measure, check=True, capture_output=True, text=True).stdout.split()
         found.append((float(seconds), int(megabytes)))
-    return min(found)
+    return min(seconds for seconds, _ in found), max(megabytes for _, megabytes in found)

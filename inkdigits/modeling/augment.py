@@ -60,47 +60,102 @@ class Augmentation:
         return torch.stack(rows, 1).view(n, 2, 3)
 
 
-def disturb(images: torch.Tensor, share: float) -> torch.Tensor:
-    """Make bad pictures of a share of the images, in [0, 1], with torch's global random numbers.
+# --- Bad pictures of a digit. Each function does one thing to every image, at a strength drawn for each alone. -----------
 
-    Each of these befalls an image or not, at a random strength: a covered spot, pen lines across, stripes, pale ink,
-    clouds on the paper, blur, noise. Raw images float32 [N, 1, H, W]; the same shape, range and device.
+
+#: How likely each of them befalls a disturbed image.
+_CHANCE = 0.25
+
+
+def disturb(images: torch.Tensor, share: float) -> torch.Tensor:
+    """Make bad pictures of the first images of a batch, with torch's global random numbers.
+
+    Args:
+        images: Raw images float32 [N, 1, H, W] in 0 to 255.
+        share: Of the images, in [0, 1].
+
+    Returns:
+        The same shape, range and device.
     """
     count = round(share * len(images))
     if not count:
         return images
-    part, device = images[:count].cpu(), images.device  # drawn on the CPU whatever the device, as the deformations are
-    *_, height, width = part.shape
-    y, x = torch.meshgrid(torch.arange(height) - (height - 1) / 2, torch.arange(width) - (width - 1) / 2, indexing="ij")
+    part = images[:count]
+    for effect in (_covered, _crossed_out, _striped, _pale, _clouded, _blurred, _noisy):
+        part = torch.where(_uniform(part) < _CHANCE, effect(part), part)
+    return torch.cat([part, images[count:]])
 
-    def amount(limit: float, chance: float = 0.25) -> torch.Tensor:
-        return limit * torch.rand(count, 1, 1, 1) * (torch.rand(count, 1, 1, 1) < chance)
 
-    def across() -> torch.Tensor:
-        """How far each pixel lies along a random direction, in pixels from the middle: [count, 1, H, W]."""
-        angle = math.pi * torch.rand(count, 1, 1, 1)
-        return x * torch.cos(angle) + y * torch.sin(angle)
+def _covered(images: torch.Tensor) -> torch.Tensor:
+    """A square of paper on it, up to two fifths of the picture wide."""
+    x, y = _places(images)
+    reach, width = _uniform(images, 0, 0.2), images.shape[-1]
+    off = torch.maximum((x / width - _uniform(images, -0.35, 0.35)).abs(), (y / width - _uniform(images, -0.35, 0.35)).abs())
+    return images * (off > reach)
 
-    spot = width / 3 * (2 * torch.rand(2, count, 1, 1, 1) - 1)
-    part = part * (torch.maximum((x - spot[0]).abs(), (y - spot[1]).abs()) > amount(width / 5))
+
+def _crossed_out(images: torch.Tensor) -> torch.Tensor:
+    """Up to three pen lines from side to side, of any grey and 1 to 2 pixels wide."""
+    half = images.shape[-1] / 2
     for _ in range(3):
-        line = (across() - width / 2 * (2 * torch.rand(count, 1, 1, 1) - 1)).abs() < 0.4 + 0.6 * torch.rand(count, 1, 1, 1)
-        part = torch.maximum(part, line * amount(255.0))
-    wave = torch.sin(across() * 2 * math.pi / (3 + 5 * torch.rand(count, 1, 1, 1)) + 2 * math.pi * torch.rand(count, 1, 1, 1))
-    part = torch.maximum(part, wave * amount(160.0))
-    part = part * (1 - amount(0.85))
-    clouds = F.interpolate(torch.rand(count, 1, 4, 4), (height, width), mode="bicubic", align_corners=True).clamp(0, 1)
-    part = part + (255 - part) * clouds * amount(0.9)
-    blurred = _blur(part, 0.3 + 2.2 * float(torch.rand(())))  # one strength a batch: a single product for all
-    part = torch.where(torch.rand(count, 1, 1, 1) < 0.25, blurred, part)
-    part = part + torch.randn(part.shape) * amount(130.0)
-    return torch.cat([part.clamp(0, 255).to(device), images[count:]])
+        ink = _uniform(images, -255, 255)  # below 0: no line
+        line = (_across(images) - _uniform(images, -half, half)).abs() < _uniform(images, 0.5, 1)
+        images = torch.maximum(images, line * ink)
+    return images
 
 
-def _blur(images: torch.Tensor, sigma: float) -> torch.Tensor:
-    """By a Gaussian of ``sigma`` pixels; the border is paper."""
+def _striped(images: torch.Tensor) -> torch.Tensor:
+    """Soft stripes in any direction, 3 to 8 pixels from one to the next."""
+    phase = 2 * math.pi * (_across(images) / _uniform(images, 3, 8) + _uniform(images))
+    return torch.maximum(images, torch.sin(phase) * _uniform(images, 0, 160))
+
+
+def _pale(images: torch.Tensor) -> torch.Tensor:
+    """Ink that is down to a seventh of what it was."""
+    return images * _uniform(images, 0.15, 1)
+
+
+def _clouded(images: torch.Tensor) -> torch.Tensor:
+    """Smooth grey patches on paper and ink."""
+    knots = torch.rand(len(images), 1, 4, 4).to(images.device)
+    clouds = F.interpolate(knots, images.shape[2:], mode="bicubic", align_corners=True).clamp(0, 1)
+    return images + (255 - images) * clouds * _uniform(images, 0, 0.9)
+
+
+def _blurred(images: torch.Tensor) -> torch.Tensor:
+    """A Gaussian blur of 0.3 to 2.5 pixels, the same for all: one product then does for the batch."""
+    return blur(images, 0.3 + 2.2 * float(torch.rand(())))
+
+
+def _noisy(images: torch.Tensor) -> torch.Tensor:
+    """Gaussian noise of up to half the range."""
+    noise = torch.randn(images.shape).to(images.device)
+    return (images + noise * _uniform(images, 0, 130)).clamp(0, 255)
+
+
+def blur(images: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Blur images float32 [N, 1, H, W] by a Gaussian of ``sigma`` pixels; beyond the border is paper."""
     reach = math.ceil(2.5 * sigma)
-    kernel = torch.exp(-(torch.arange(-reach, reach + 1.0) ** 2) / (2 * sigma**2))
+    kernel = torch.exp(-(torch.arange(-reach, reach + 1.0, device=images.device) ** 2) / (2 * sigma**2))
     kernel = kernel / kernel.sum()
     rows = F.conv2d(images, kernel.view(1, 1, -1, 1), padding=(reach, 0))
     return F.conv2d(rows, kernel.view(1, 1, 1, -1), padding=(0, reach))
+
+
+def _uniform(images: torch.Tensor, low: float = 0.0, high: float = 1.0) -> torch.Tensor:
+    """A random number for each image, [N, 1, 1, 1]; drawn on the CPU whatever the device, as the deformations are."""
+    return (low + (high - low) * torch.rand(len(images), 1, 1, 1)).to(images.device)
+
+
+def _places(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Every pixel's x and y from the middle, in pixels: [W] and [H, 1]."""
+    height, width = images.shape[2:]
+    x = torch.arange(width, device=images.device) - (width - 1) / 2
+    return x, (torch.arange(height, device=images.device) - (height - 1) / 2)[:, None]
+
+
+def _across(images: torch.Tensor) -> torch.Tensor:
+    """How far every pixel lies along a direction that is drawn for each image, in pixels from the middle: [N, 1, H, W]."""
+    x, y = _places(images)
+    angle = _uniform(images, 0, math.pi)
+    return x * torch.cos(angle) + y * torch.sin(angle)

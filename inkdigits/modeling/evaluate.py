@@ -259,22 +259,23 @@ def _copies(model: Classifier, images: np.ndarray, project: Project, strict: boo
 
 
 def _training_images(model: Classifier, project: Project) -> np.ndarray:
-    """The images that a model was trained on, got again from their source.
+    """The images that a model and its teachers were trained on, got again from their sources.
 
     Raises:
-        DataError: the source is gone or has changed.
-        ModelError: it is not known, since the model has no ``meta.json`` of its own.
+        DataError: a source is gone or has changed.
+        ModelError: they are not known, since the model has no ``meta.json`` of its own.
     """
-    meta = model.meta()
+    meta, images = model.meta(), {}
     try:
-        own = meta["data"]
-        source, transpose, wanted = own["source"], own["transpose"], own["parts"]["train"]
+        for data in (meta["data"], *(teacher["data"] for teacher in meta.get("teachers", ()))):
+            source, transpose, wanted = str(data["source"]), bool(data["transpose"]), data["parts"]["train"]
+            training = dataset.make_features(source, project, transpose).part("train")
+            if training.fingerprint() != wanted:
+                raise DataError(f"{source} has changed since the training")
+            images[source, transpose] = model.task.select(training)[0]
     except (KeyError, TypeError):
         raise ModelError(f"{model.path} has no meta.json beside it that tells its training images") from None
-    training = dataset.make_features(str(source), project, bool(transpose)).part("train")
-    if training.fingerprint() != wanted:
-        raise DataError(f"{source} has changed since the training")
-    return model.task.select(training)[0]
+    return np.concatenate(list(images.values()))
 
 
 def _report_copies(copies: np.ndarray | None, where: str, strict: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import warnings
 from pathlib import Path
@@ -71,7 +72,7 @@ class _LineProbabilities(nn.Module):
 def _exported(
     model: nn.Module, example: torch.Tensor, inputs: list[str], outputs: list[str], dims: dict[int, Any]
 ) -> onnx.ModelProto:
-    model = model.to("cpu").to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]  # PyTorch's stubs lack it
+    model = copy.deepcopy(model).to("cpu").to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]  # PyTorch's stubs lack it
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports on operators of packages that we don't use
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch's own deprecations, inside its exporter

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
@@ -24,7 +25,7 @@ from tqdm import tqdm
 
 from inkdigits import dataset
 from inkdigits.errors import MissingExtraError, ModelError, UsageError
-from inkdigits.files import atomic
+from inkdigits.files import atomic, sha256
 from inkdigits.modeling.augment import disturb
 from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.devices import device_of, mixed_precision
@@ -39,6 +40,11 @@ CHECKPOINT = "checkpoint.pt"
 _EVALUATION_BATCH = 1_000
 #: So many means of the loss are kept of an epoch, for its curve.
 _LOSSES = 20
+
+
+def safetensors_bytes(network: DigitNet) -> bytes:
+    """The weights as a safetensors file."""
+    return safetensors.torch.save({name: value.contiguous() for name, value in network.state_dict().items()})
 
 
 def network_of(plan: Recipe, target_task: Task) -> DigitNet:
@@ -73,8 +79,13 @@ class TrainingLoop:
         self.device = device_of(settings.device)
         if self.device.type == "cuda":  # the fastest algorithms differ from run to run, in their last bits
             torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True
-        # What a checkpoint must have been made with, for a resumed run to be the same run.
-        self.identity = {"settings": asdict(settings), "recipe": repr(plan), "data": data.part("train").fingerprint()}
+        # What a checkpoint or a finished run must have been made with, to be this run.
+        self.identity = {
+            "settings": asdict(settings),
+            "recipe": repr(plan),
+            "data": {name: part.fingerprint() for name, part in data.parts.items()},
+            "teachers": [sha256(safetensors_bytes(teacher)) for teacher in teachers],
+        }
         images, targets = target_task.select(data.part("train"))
         self.images = torch.from_numpy(images)[:, None].to(self.device)
         self.targets = torch.from_numpy(targets).to(self.device)

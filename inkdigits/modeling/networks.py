@@ -21,10 +21,10 @@ PIXEL_STD = 78.5675
 
 @dataclass(frozen=True)
 class Conv:
-    """One convolution with batch normalisation and ReLU; ``pool`` halves the picture after it.
+    """One convolution, mostly with batch normalisation and ReLU; ``pool`` halves the picture.
 
-    The pooling stands before normalisation and ReLU: the result is the same up to the normalisation's
-    statistics, and the two cheap layers then see a quarter of the pixels.
+    The pooling stands before normalisation and ReLU: where the normalisation's weights are positive, that differs in its
+    statistics alone, and the two cheap layers then see a quarter of the pixels.
 
     Attributes:
         channels: Feature maps that it makes.
@@ -32,7 +32,7 @@ class Conv:
         stride: Pixels from place to place.
         pool: Halve the picture, by the largest of four pixels.
         groups: Parts that the maps fall into, each made from its own part alone; as many as maps: a depthwise convolution.
-        padded: With paper around the picture, which then keeps its size.
+        padded: With a border of zeros, so that a stride of 1 keeps the picture's size.
         activated: With normalisation and ReLU; without, it is a linear map that the next layer goes on with.
     """
 
@@ -70,7 +70,7 @@ def separable(inputs: int, channels: int, pool: bool = False) -> tuple[Conv, Con
 
 
 def pooling(channels: int) -> Conv:
-    """One number of each 3×3 map: a weighted sum whose weights are learnt."""
+    """Each map by itself under a 3×3 kernel of its own, without a border: of 3×3 maps one number each is left."""
     return Conv(channels, padded=False, groups=channels)
 
 

@@ -1,16 +1,18 @@
 """How to train: a few recipes, each with its measured claim.
 
-Accuracy on MNIST's 10,000 test images, mean ± standard deviation over seeds, and seconds of training on two cores of a
-server: ``fast`` by ``python benchmarks/speed.py`` on an AMD EPYC in bfloat16, ten seeds, ``default`` by ``python
-benchmarks/recipes.py`` on an Intel Xeon in float32, five seeds. Choices were made on validation images.
+Accuracy on MNIST's 10,000 test images, mean ± standard deviation over seeds, and seconds from arrays in memory to a trained
+network on two cores of an AMD EPYC in bfloat16. Choices were made on validation images.
 
-=========  ===================  =========  ==========  ====================================================
-recipe     test accuracy, %     seconds    parameters
-=========  ===================  =========  ==========  ====================================================
-fast       99.186 ± 0.052       3.8        29,434      one epoch
-default    99.632 ± 0.038       105        65,098      sixteen epochs with affine deformations
-best       not measured yet     about 44   298,410     seconds an epoch; forty epochs, running average
-=========  ===================  =========  ==========  ====================================================
+=========  ===================  =====  =======  ==========  ====================================================
+recipe     test accuracy, %     seeds  seconds  parameters
+=========  ===================  =====  =======  ==========  ====================================================
+fast       99.186 ± 0.052       10     3.8      29,434      one epoch
+default    TODO                 10     TODO     79,722      eight epochs with deformations and bad pictures
+best       TODO                 1      TODO     298,410     forty epochs, running average
+tiny-1k    TODO                 10     TODO     958         25 epochs; separable convolutions
+tiny-4k    TODO                 10     TODO     4,298       25 epochs with small deformations
+tiny-8k    TODO                 4      TODO     8,326       the same
+=========  ===================  =====  =======  ==========  ====================================================
 """
 
 from __future__ import annotations
@@ -78,7 +80,7 @@ BEST = Recipe(
     dropout=0.3,
 )
 
-# As small as they are, these three can hardly overfit: all that regularises only costs them accuracy.
+# As small as they are, these three can hardly overfit: smoothed labels and weight decay only cost them accuracy.
 
 TINY_1K = Recipe(
     "tiny-1k",

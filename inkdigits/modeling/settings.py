@@ -9,13 +9,16 @@ from inkdigits import dataset
 from inkdigits.errors import UsageError
 from inkdigits.modeling.recipes import Recipe, recipe
 
+#: The file beside a run's ``model.onnx`` that has it in 8 bits.
+QUANTIZED = "model-int8.onnx"
+
 
 @dataclass(frozen=True)
 class TrainSettings:
     """What to train. None stands for the recipe's own value.
 
     Attributes:
-        recipe: ``fast``, ``default`` or ``best``.
+        recipe: Its name; see ``inkdigits.modeling.recipes``.
         task: ``digits``, ``is:D`` or ``pair:D,E``.
         data: A source; see ``inkdigits.sources``.
         epochs, batch_size, lr: In place of the recipe's.

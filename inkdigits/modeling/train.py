@@ -13,19 +13,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save as safetensors_bytes
 
 from inkdigits import __version__, dataset
 from inkdigits.config import Project
 from inkdigits.errors import DataError, ModelError, UsageError
-from inkdigits.files import atomic, read_json, sha256_file, write_json
+from inkdigits.files import atomic, read_json, sha256, sha256_file, write_json
 from inkdigits.modeling import metrics
 from inkdigits.modeling.devices import has_bfloat16
 from inkdigits.modeling.export import export_onnx
-from inkdigits.modeling.loop import CHECKPOINT, TrainingLoop, network_of
+from inkdigits.modeling.loop import CHECKPOINT, TrainingLoop, network_of, safetensors_bytes
 from inkdigits.modeling.networks import DigitNet, parameter_count
 from inkdigits.modeling.recipes import recipe
-from inkdigits.modeling.settings import TrainSettings, checked_run_name
+from inkdigits.modeling.settings import QUANTIZED, TrainSettings, checked_run_name
 from inkdigits.modeling.tasks import Task, task
 
 logger = logging.getLogger(__name__)
@@ -54,21 +53,25 @@ def train(
     Raises:
         UsageError: a setting does not exist or lies outside its range, or the stopped run had others.
         DataError: the data cannot be had or have no labels.
+        ModelError: a teacher is missing, or the stopped run's checkpoint is damaged.
+        MissingExtraError: TensorBoard is asked for and not installed.
     """
     project = project or Project.current()
     plan, target_task = settings.resolved_recipe(), task(settings.task)
     folder = project.models / settings.run_name()
-    if resume and (finished := _finished(folder, settings)):
-        return finished
     data = dataset.make_features(settings.data, project, settings.transpose)
-    loop = TrainingLoop(plan, target_task, data, settings, folder, tensorboard, _teachers(settings, target_task, project))
+    teachers = _teachers(settings, target_task, project)
+    loop = TrainingLoop(plan, target_task, data, settings, folder, tensorboard, [teacher.network for teacher in teachers])
+    if resume and (finished := _finished(folder, loop)):
+        return finished
     if resume:
         loop.restore()
     loop.run()
     network = loop.calibrated_network()
-    meta = _meta(settings, loop, network, data)
+    meta = _meta(settings, loop, network, data) | {"teachers": [{"run": t.run, "data": t.data} for t in teachers]}
+    (folder / QUANTIZED).unlink(missing_ok=True)  # it would be that of an earlier run
     with atomic(folder / "model.safetensors") as file:
-        file.write(safetensors_bytes({name: value.contiguous() for name, value in network.state_dict().items()}))
+        file.write(safetensors_bytes(network))
     export_onnx(network, target_task, folder / "model.onnx")
     meta["model_sha256"] = sha256_file(folder / "model.onnx")
     write_json(folder / "meta.json", meta)
@@ -76,11 +79,11 @@ def train(
     return TrainResult(folder, read_json(folder / "meta.json"))
 
 
-def _finished(folder: Path, settings: TrainSettings) -> TrainResult | None:
-    """The run of these settings, where it is finished already."""
+def _finished(folder: Path, loop: TrainingLoop) -> TrainResult | None:
+    """The run of this loop, where it is finished already."""
     try:
         meta = read_json(folder / "meta.json")
-        same = not (folder / CHECKPOINT).exists() and meta["settings"] == json.loads(json.dumps(asdict(settings)))
+        same = not (folder / CHECKPOINT).exists() and meta["identity"] == _digest(loop)
     except (FileNotFoundError, DataError, KeyError, TypeError):
         return None
     if same:
@@ -88,15 +91,32 @@ def _finished(folder: Path, settings: TrainSettings) -> TrainResult | None:
     return TrainResult(folder, meta) if same else None
 
 
-def _teachers(settings: TrainSettings, target_task: Task, project: Project) -> list[DigitNet]:
-    """The networks that are learnt from."""
-    networks = []
+def _digest(loop: TrainingLoop) -> str:
+    return sha256(json.dumps(loop.identity).encode())
+
+
+@dataclass(frozen=True)
+class _Teacher:
+    run: str
+    network: DigitNet
+    data: dict[str, Any]
+
+
+def _teachers(settings: TrainSettings, target_task: Task, project: Project) -> list[_Teacher]:
+    """The networks that are learnt from.
+
+    Raises:
+        ModelError: there is no such run.
+        UsageError: a run has learnt another task.
+    """
+    teachers = []
     for name in settings.teachers:
-        network, known = load_network(project.models / checked_run_name(name))
+        folder = project.models / checked_run_name(name)
+        network, known = load_network(folder)
         if known != target_task:
             raise UsageError(f"the teacher {name} has learnt the task {known.name}: give runs of the task {target_task.name}")
-        networks.append(network)
-    return networks
+        teachers.append(_Teacher(name, network, read_json(folder / "meta.json")["data"]))
+    return teachers
 
 
 def load_network(folder: Path) -> tuple[DigitNet, Task]:
@@ -123,6 +143,7 @@ def _meta(settings: TrainSettings, loop: TrainingLoop, network: DigitNet, data: 
     correct = loop.validation_probabilities().argmax(1) == loop.validation_targets
     return {
         "settings": asdict(settings),
+        "identity": _digest(loop),
         "task": settings.task,
         "recipe": settings.recipe,
         "architecture": {k: v for k, v in asdict(loop.plan).items() if k in ("layers", "dropout")},

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from inkdigits.dataset import Dataset
-from inkdigits.modeling.augment import Augmentation, _blur, disturb
-from inkdigits.modeling.predict import load_model
+from inkdigits.modeling import augment
+from inkdigits.modeling.augment import Augmentation
 
 
 @pytest.fixture
@@ -57,32 +57,97 @@ def test_rotation_turns_by_the_angle() -> None:
 
 
 def test_a_seed_repeats_it(images: torch.Tensor) -> None:
-    augment = Augmentation(shift_px=2, rotate_deg=10, zoom=0.1, shear=0.1, elastic_px=0.5)
+    deform = Augmentation(shift_px=2, rotate_deg=10, zoom=0.1, shear=0.1, elastic_px=0.5)
     torch.manual_seed(3)
-    first = augment(images)
+    first = deform(images)
     torch.manual_seed(3)
-    assert torch.equal(augment(images), first)
+    assert torch.equal(deform(images), first)
+
+
+# --- Bad pictures ---
+
+
+@pytest.fixture
+def paper() -> torch.Tensor:
+    torch.manual_seed(1)
+    return torch.zeros(300, 1, 28, 28)
 
 
 def test_a_share_of_the_images_is_disturbed_and_the_others_are_not(images: torch.Tensor) -> None:
     torch.manual_seed(0)
-    disturbed = disturb(images, 0.25)
+    disturbed = augment.disturb(images, 0.25)
     assert torch.equal(disturbed[100:], images[100:])
-    changed = (disturbed[:100] - images[:100]).abs().amax((1, 2, 3)) > 1
-    assert 0.6 < changed.float().mean() < 1  # some are spared by chance
+    spared = (disturbed[:100] == images[:100]).all(3).all(2).float().mean()
+    assert float(spared) == pytest.approx(0.75**7, abs=0.1)  # by all seven effects
     assert float(disturbed.min()) >= 0
     assert float(disturbed.max()) <= 255
     torch.manual_seed(0)
-    assert torch.equal(disturb(images, 0.25), disturbed)
-    assert torch.equal(disturb(images, 0.0), images)
+    assert torch.equal(augment.disturb(images, 0.25), disturbed)
+    assert torch.equal(augment.disturb(images, 0.0), images)
 
 
-def test_most_digits_can_still_be_read_in_bad_pictures(mnist: Dataset) -> None:
-    part = mnist.part("train")
-    torch.manual_seed(0)
-    bad = disturb(torch.from_numpy(part.images[:2_000, None].copy()).float(), 1.0)[:, 0].byte().numpy()
-    right = load_model().predict(bad) == part.labelled()[1][:2_000]
-    assert 0.7 < right.mean() < 0.99
+@pytest.mark.parametrize("name", ["_covered", "_crossed_out", "_striped", "_pale", "_clouded", "_blurred", "_noisy"])
+def test_each_effect_is_one_of_a_disturbance(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for other in ("_covered", "_crossed_out", "_striped", "_pale", "_clouded", "_blurred", "_noisy"):
+        if other != name:
+            monkeypatch.setattr(augment, other, lambda images: images)
+    changed = (augment.disturb(images, 1.0) != images).flatten(1).any(1).float().mean()
+    assert 0.1 < float(changed) < 0.35
+
+
+def test_a_covered_spot_is_a_square_of_paper(paper: torch.Tensor) -> None:
+    covered = augment._covered(paper + 255)[:, 0] == 0
+    height, width = covered.any(2).sum(1), covered.any(1).sum(1)
+    assert torch.equal(covered.sum((1, 2)), height * width)  # a rectangle of nothing but paper
+    assert 9 <= int(width.max()) <= 12
+    inside = (height < 12) & (width < 12) & (height > 0)
+    assert int((height - width)[inside].abs().max()) <= 1
+
+
+def test_pen_lines_are_straight_and_thin(paper: torch.Tensor) -> None:
+    inked = augment._crossed_out(paper)[:, 0]
+    counts = torch.tensor([len(image[image > 0].unique()) for image in inked])  # each line has a grey of its own
+    assert set(counts.tolist()) == {0, 1, 2, 3}
+    for image in inked[counts == 1][:20]:
+        y, x = image.nonzero().T.float()
+        off = torch.linalg.svdvals(torch.stack([x - x.mean(), y - y.mean()]))[1] / len(x) ** 0.5
+        assert float(off) < 0.65  # pixels, from the straight line that fits best
+
+
+def test_stripes_are_as_far_apart_as_they_say(paper: torch.Tensor) -> None:
+    striped = augment._striped(paper)[:, 0]
+    assert 100 < float(striped.max()) <= 160
+    spectrum = torch.fft.fft2(striped).abs()
+    spectrum[:, 0, 0] = 0
+    frequency = torch.fft.fftfreq(28)
+    row, column = spectrum.flatten(1).argmax(1) // 28, spectrum.flatten(1).argmax(1) % 28
+    distance = 1 / torch.hypot(frequency[row], frequency[column])
+    assert float(distance.min()) > 2.7
+    assert float(distance.max()) < 10
+
+
+def test_pale_ink_keeps_its_shape(images: torch.Tensor) -> None:
+    share = augment._pale(images) / images.clamp(min=1e-6)
+    share = torch.where(images > 0, share, torch.nan).flatten(1)
+    lowest, highest = share.nan_to_num(2).amin(1), share.nan_to_num(-1).amax(1)
+    torch.testing.assert_close(lowest, highest)
+    assert 0.15 <= float(lowest.min()) < 0.2
+    assert 0.95 < float(highest.max()) <= 1
+
+
+def test_clouds_are_smooth_and_leave_full_ink(paper: torch.Tensor) -> None:
+    clouded = augment._clouded(paper)
+    assert 150 < float(clouded.max()) <= 0.9 * 255
+    assert float(clouded.diff(dim=3).abs().max()) < 60
+    assert torch.equal(augment._clouded(paper + 255), paper + 255)
+
+
+def test_noise_has_no_bias_and_a_strength_of_each_image(paper: torch.Tensor) -> None:
+    noisy = augment._noisy(paper + 127.5)
+    assert float(noisy.mean()) == pytest.approx(127.5, abs=1)
+    spread = noisy.std((1, 2, 3))
+    assert float(spread.min()) < 5
+    assert 80 < float(spread.max()) < 110  # of 130, cut at 0 and 255
 
 
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 2.5])
@@ -90,4 +155,4 @@ def test_blur_is_that_of_opencv(images: torch.Tensor, sigma: float) -> None:
     image = images[0, 0].numpy()
     size = 2 * int(np.ceil(2.5 * sigma)) + 1
     wanted = cv2.GaussianBlur(image, (size, size), sigma, borderType=cv2.BORDER_CONSTANT)
-    torch.testing.assert_close(_blur(images[:1], sigma)[0, 0].numpy(), wanted, atol=0.01, rtol=1e-4)
+    np.testing.assert_allclose(augment.blur(images[:1], sigma)[0, 0].numpy(), wanted, atol=0.01, rtol=1e-4)
