@@ -57,8 +57,7 @@ weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks 
 	@$(RUN) train-reader
 	@cp models/reader/digit.onnx models/reader/line.onnx models/reader/meta.json inkdigits/weights/reader/
 	@$(RUN) train --recipe best --resume
-	@$(RUN) train --recipe best --seed 1 --resume
-	@$(RUN) train --recipe default --epochs 30 --teacher best --teacher best-seed1 --run shipped
+	@$(RUN) train --recipe default --epochs 30 --teacher best --run shipped
 	@$(RUN) evaluate --model shipped
 	@cp models/shipped/model.onnx inkdigits/weights/default/model.onnx
 	@cp models/shipped/meta.json inkdigits/weights/default/meta.json

@@ -29,7 +29,7 @@ from inkdigits.errors import (
 
 if TYPE_CHECKING:
     from inkdigits.modeling.predict import Classifier, load_model
-    from inkdigits.reading.fields import Field, FieldReading, Template, read_fields
+    from inkdigits.reading.fields import Field, FieldReading, Template, read_fields, read_fields_pages
     from inkdigits.reading.reader import read, read_many, read_pages
     from inkdigits.reading.results import Digit, Line, Reading
 
@@ -55,6 +55,7 @@ __all__ = [
     "load_model",
     "read",
     "read_fields",
+    "read_fields_pages",
     "read_many",
     "read_pages",
 ]
@@ -67,6 +68,7 @@ _LAZY = {
     "read_many": "reading.reader",
     "read_pages": "reading.reader",
     "read_fields": "reading.fields",
+    "read_fields_pages": "reading.fields",
     "Field": "reading.fields",
     "FieldReading": "reading.fields",
     "Template": "reading.fields",

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from inkdigits import __version__
-from inkdigits.errors import ImageError, InkdigitsError, MissingExtraError, UsageError
+from inkdigits.errors import InkdigitsError, MissingExtraError, UsageError
 from inkdigits.learn.commands import learn
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -353,14 +353,27 @@ def report(model: str, data: str | None) -> None:
 
 @cli.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
-@click.option("--mode", default="auto", show_default=True, help="digit, line, page, or auto.")
+@click.option(
+    "--mode", default="auto", show_default=True, help="digit: all ink is one; line: one line; page: anything; auto: what fits."
+)
 @click.option("--min-confidence", type=float, metavar="P", help="Give digits that are less sure as '?'.  [default: 0.98]")
-@click.option("--max-error", type=float, metavar="E", help="The same, told as the largest chance of error: 0.01.")
+@click.option("--max-error", type=float, metavar="E", help="The same, told as the largest chance of error.  [default: 0.02]")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture in place of the text.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a .txt, .json, .csv, .tsv or .hocr file.")
-@click.option("--draw", type=click.Path(path_type=Path), help="Draw boxes and labels: a .png file, or a folder for many.")
-@click.option("--explain", type=click.Path(path_type=Path), help="Show the steps for one picture in this .png file.")
-@click.option("--fields", "template", type=click.Path(path_type=Path), help="Read the fields of this JSON template.")
+@click.option(
+    "--draw",
+    type=click.Path(path_type=Path),
+    help="Draw boxes and labels: a .png file, or a folder for many; page 2 goes beside it.",
+)
+@click.option(
+    "--explain", type=click.Path(path_type=Path), help="Show the steps for one picture, or its first page, in this .png file."
+)
+@click.option(
+    "--fields",
+    "template",
+    type=click.Path(path_type=Path),
+    help="Read the fields of this JSON template; -o takes .csv, .tsv or .json.",
+)
 def read(
     pictures: tuple[str, ...],
     mode: str,
@@ -374,95 +387,26 @@ def read(
 ) -> int:
     """Read the digits in pictures; '?' stands where the reader is unsure.
 
-    A PICTURE is a file, a folder, a pattern such as 'scans/*.jpg', or - for the standard input.
+    A PICTURE is a file, a folder, a pattern such as 'scans/*.jpg', or - for the standard input. Of a TIFF or PDF every page is
+    read; --draw writes one picture a page, --explain shows the first.
 
     \b
     Example: inkdigits read examples/*.png
-    Example: inkdigits read scans/ --mode line -o amounts.csv
+    Example: inkdigits read scans/ --mode line -o digits.csv
     Example: inkdigits read photo.jpg --explain why.png
     """
-    from inkdigits.reading import batch
+    from inkdigits.reading import batch, commands
 
     names = batch.expanded(pictures)
     sure = {"min_confidence": min_confidence, "max_error": max_error}
-    if template:
-        if output or draw or explain:
-            raise UsageError("--fields prints its answers: leave out -o, --draw and --explain")
-        return _read_fields(names, template, as_json, sure)
     if output and as_json:
         raise UsageError(f"the ending of {output} chooses the form: leave out --json")
     batch.check_outputs(names, output, draw, explain)
-    return _read_digits(names, mode, as_json, output, draw, explain, sure)
-
-
-def _read_digits(
-    names: list[str],
-    mode: str,
-    as_json: bool,
-    output: Path | None,
-    draw: Path | None,
-    explain: Path | None,
-    sure: dict[str, float | None],
-) -> int:
-    import json
-
-    from inkdigits.files import atomic
-    from inkdigits.reading import batch, overlay, writers
-    from inkdigits.reading.reader import read as step
-
-    failed, readings, drawn = 0, [], set[Path]()
-    for name, source in batch.sources(names):
-        shown = click.format_filename(name)
-        try:
-            reading = step(source, mode, **sure)
-        except (ImageError, MissingExtraError) as error:
-            failed = _tell(shown, error)
-            continue
-        if draw:
-            alone = len(names) == 1 and draw.suffix and not draw.is_dir()
-            writers.save([(shown, reading)], draw if alone else batch.beside(draw, name, drawn))
-        if explain:
-            with atomic(explain) as file:
-                overlay.explain(reading).save(file, "PNG")
-        if output:
-            readings.append((shown, reading))
-        elif as_json:
-            click.echo(json.dumps({"source": shown, **reading.to_dict()}))
-        else:
-            prefix = f"{shown}\t" if len(names) > 1 else ""
-            click.echo(prefix + reading.text.replace("\n", f"\n{prefix}"))
-    if output and readings:
-        writers.save(readings, output)
-        click.echo(f"{output}  {len(readings):,d} of {len(names):,d} pictures")
-    return failed
-
-
-def _tell(name: str, error: Exception) -> int:
-    """Say on stderr which picture could not be read, and give the exit code for that."""
-    click.echo(f"inkdigits: {error}" if name in str(error) else f"inkdigits: {name}: {error}", err=True)
-    return 1
-
-
-def _read_fields(names: list[str], template: Path, as_json: bool, sure: dict[str, float | None]) -> int:
-    import json
-
-    from inkdigits.reading import batch
-    from inkdigits.reading.fields import Template, read_fields
-
-    form, failed = Template.load(template), 0
-    for name, source in batch.sources(names):
-        shown = click.format_filename(name)
-        try:
-            found = read_fields(source, form, **sure)
-        except (ImageError, MissingExtraError) as error:
-            failed = _tell(shown, error)
-            continue
-        if as_json:
-            click.echo(json.dumps({"source": shown, "fields": {key: value.to_dict() for key, value in found.items()}}))
-            continue
-        for key, value in found.items():
-            click.echo("\t".join([*([shown] if len(names) > 1 else []), key, "?" if value.text is None else value.text]))
-    return failed
+    if template:
+        if draw or explain or mode != "auto":
+            raise UsageError("--fields knows where the digits are, and draws nothing: leave out --mode, --draw and --explain")
+        return commands.read_fields(names, template, as_json, output, sure)
+    return commands.read_digits(names, mode, as_json, output, draw, explain, sure)
 
 
 class _Extra:

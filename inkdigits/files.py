@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from inkdigits.errors import DataError
+from inkdigits.errors import DataError, UsageError
 
 
 @contextmanager
@@ -45,6 +46,28 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def natural(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """A key to sort paths as people count: 2.png comes before 10.png."""
+    words = [(int(word), "") if word.isdecimal() else (0, word) for word in re.split(r"(\d+)", str(path))]
+    return words, str(path)
+
+
+def check_writable(path: Path) -> None:
+    """Make sure that a file can be written, before the long work that is to be kept in it.
+
+    Raises:
+        UsageError: there is a folder of that name, or its own folder cannot be written to.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror}): name another place") from None
 
 
 def check_new(folder: Path) -> None:

@@ -15,10 +15,9 @@ import click
 from inkdigits.cli import run
 from inkdigits.config import Project
 from inkdigits.errors import MissingExtraError
-from inkdigits.files import atomic
+from inkdigits.files import atomic, check_writable
 from inkdigits.learn import loader
 from inkdigits.learn.ann import Epoch, NeuralNetwork
-from inkdigits.learn.train_model import check_writable
 
 #: What each network has in place of the first one's; the learning rate that suits it is a part of it.
 NETWORKS: Mapping[str, dict[str, Any]] = {

@@ -6,13 +6,13 @@ Run it as ``python -m inkdigits.learn.train_model`` or ``inkdigits learn train``
 from __future__ import annotations
 
 import re
-import tempfile
 from pathlib import Path
 
 import click
 
 from inkdigits.cli import run
 from inkdigits.errors import UsageError
+from inkdigits.files import check_writable
 from inkdigits.learn import loader
 from inkdigits.learn.ann import ACTIVATIONS, COSTS, OPTIMIZERS, Epoch, NeuralNetwork
 
@@ -31,20 +31,6 @@ def layers_of(text: str) -> tuple[int, ...]:
     if (layers[0], layers[-1]) != (784, 10):
         raise UsageError(f"layers are {text}: images of 28×28 pixels need 784 inputs first, ten digits 10 outputs last")
     return layers
-
-
-def check_writable(path: Path) -> None:
-    """Make sure that a file can be written, before the long work that is to be kept in it.
-
-    Raises:
-        UsageError: there is a folder of that name.
-        OSError: its folder cannot be written to.
-    """
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a file, such as {MODEL}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=path.parent):
-        pass
 
 
 @click.command()

@@ -293,7 +293,8 @@ def climb(levels: tuple[int, ...] = (1, 2, 3), quick: bool = False, models: tupl
     """
     unknown = [name for name in models if name not in LADDER] or [str(level) for level in levels if level not in LEVELS]
     if unknown:
-        raise UsageError(f"there is no {unknown[0]!r}: levels are 1, 2 and 3, models {', '.join(LADDER)}")
+        known = ", ".join(f'"{name}"' for name in LADDER)
+        raise UsageError(f'there is no "{unknown[0]}": levels are 1, 2 and 3, models {known}')
     data = dataset.make_features("mnist")
     path = Project.current().reports / "baselines.json"
     kept = {} if quick else _kept(path)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from inkdigits import features, formats
 from inkdigits.config import Project
 from inkdigits.errors import DataError, ImageError, ModelError, UsageError
-from inkdigits.files import atomic, read_json, sha256_file
+from inkdigits.files import atomic, natural, read_json, sha256_file
 from inkdigits.modeling.tasks import Task, task
 
 #: Key of the task's name in the ONNX file's own metadata.
@@ -214,6 +214,8 @@ def predict(source: Path, model: str | Path | None = None) -> Predictions:
         DataError: the file is damaged or of another form, or the folder holds no picture that can be read.
         ModelError: there is no such model.
     """
+    from inkdigits.reading import images as reading_images
+
     classifier = load_model(model)
     faults: list[str] = []
     if source.is_dir():
@@ -221,6 +223,8 @@ def predict(source: Path, model: str | Path | None = None) -> Predictions:
     elif source.suffix.lower() == ".csv":
         images = features.prepare_batch(formats.read_kaggle_csv(source)[0])
         names = [str(i) for i in range(1, len(images) + 1)]
+    elif source.suffix.lower() in reading_images.ENDINGS:
+        raise DataError(f"{source} is a picture: name its folder, or read it with 'inkdigits read --mode digit {source}'")
     else:
         array = formats.read_idx(source)
         if array.ndim != 3 or not array.size:
@@ -234,7 +238,8 @@ def _read_folder(folder: Path, faults: list[str]) -> tuple[list[str], np.ndarray
     from inkdigits.reading import images as reading_images
 
     names, pictures = [], []
-    paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    found = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    paths = sorted(found, key=natural)
     for path in tqdm(paths, desc="reading pictures", unit="", disable=None):
         try:
             pictures.append(features.prepare(reading_images.load(path)))

@@ -128,6 +128,10 @@ def load_network(folder: Path) -> tuple[DigitNet, Task]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if not (folder / "meta.json").exists():
+        raise ModelError(
+            f"{folder} holds no finished run: check its name, or train it with inkdigits train --run {folder.name}"
+        )
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         found = task(meta["task"])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from inkdigits.errors import UsageError
+from inkdigits.files import check_writable, natural
 from inkdigits.reading import writers
 from inkdigits.reading.images import ENDINGS
 
@@ -24,15 +25,15 @@ def expanded(names: tuple[str, ...]) -> list[str]:
     for name in names:
         path = Path(name)
         if name and path.is_dir():
-            within = sorted(str(p) for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+            within = [p for p in path.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file() and not _hidden(p, path)]
             if not within:
                 raise UsageError(f"{name} holds no picture: files that end in {', '.join(ENDINGS)} are looked for")
-            found += within
+            found += map(str, sorted(within, key=natural))
         elif glob.has_magic(name) and not path.exists():
-            matching = sorted(match for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
+            matching = [Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file()]  # noqa: PTH207
             if not matching:
                 raise UsageError(f"no file matches {name}: check the pattern")
-            found += matching
+            found += map(str, sorted(matching, key=natural))
         else:
             found.append(name)
     if found.count(STDIN) > 1:
@@ -40,17 +41,22 @@ def expanded(names: tuple[str, ...]) -> list[str]:
     return found
 
 
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def check_outputs(names: list[str], output: Path | None, draw: Path | None, explain: Path | None) -> None:
-    """Say before the work whether the files that are asked for can be written.
+    """Say before the work whether the files that are asked for can be written, and that none of them is lost.
 
     Raises:
-        UsageError: an ending names no form, or one picture is asked for of several.
+        UsageError: an ending names no form, one picture is asked for of several, a file cannot be written, or it is one of
+            the pictures.
     """
     if output:
         if output.suffix.lower() in writers.PICTURES:
             raise UsageError(f"{output} is a picture: give it with --draw")
         writers.as_text([], output.suffix.lower().removeprefix("."))
-    if draw and draw.suffix and not draw.is_dir():
+    if draw and is_picture(draw):
         if draw.suffix.lower() not in writers.PICTURES:
             raise UsageError(f"{draw} is no picture: let it end in {', '.join(writers.PICTURES)}, or name a folder")
         if len(names) > 1:
@@ -60,6 +66,15 @@ def check_outputs(names: list[str], output: Path | None, draw: Path | None, expl
             raise UsageError(f"{explain} is no .png file: let its name end so")
         if len(names) > 1:
             raise UsageError(f"--explain shows the steps for one picture, not for {len(names)}: name one")
+    wanted = [path for path in (output, *overlays(names, draw), explain) if path]
+    pictures = {Path(name).resolve() for name in names if name != STDIN}
+    for number, path in enumerate(wanted):
+        if path.resolve() in pictures:
+            raise UsageError(f"{path} is a picture that is to be read: name another file or folder for what is written")
+        if path.resolve() in (other.resolve() for other in wanted[:number]):
+            raise UsageError(f"{path} is named twice: give each output a name of its own")
+    for path in {path.resolve().parent: path for path in wanted}.values():
+        check_writable(path)
 
 
 def sources(names: list[str]) -> Iterator[tuple[str, str | bytes]]:
@@ -68,11 +83,22 @@ def sources(names: list[str]) -> Iterator[tuple[str, str | bytes]]:
         yield name, sys.stdin.buffer.read() if name == STDIN else name
 
 
-def beside(folder: Path, name: str, taken: set[Path]) -> Path:
-    """A file for the overlay of a picture, in a folder, under a name that no other picture has."""
-    stem = "stdin" if name == STDIN else Path(name).stem
-    path, number = folder / f"{stem}.png", 2
-    while path in taken:
-        path, number = folder / f"{stem}-{number}.png", number + 1
-    taken.add(path)
-    return path
+def is_picture(draw: Path) -> bool:
+    """Whether the overlay is asked for as a file, and not in a folder."""
+    return bool(draw.suffix) and not draw.is_dir()
+
+
+def overlays(names: list[str], draw: Path | None) -> list[Path]:
+    """The overlay of each picture: the file that was named, or one of its own in the folder."""
+    if draw is None:
+        return []
+    if is_picture(draw):
+        return [draw]
+    taken: dict[Path, str] = {}
+    for name in names:
+        stem = "stdin" if name == STDIN else Path(name).stem
+        path, number = draw / f"{stem}.png", 2
+        while path in taken:
+            path, number = draw / f"{stem}-{number}.png", number + 1
+        taken[path] = name
+    return list(taken)

@@ -11,7 +11,7 @@ import heapq
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,7 +27,7 @@ from inkdigits.reading.images import Picture
 from inkdigits.reading.line import NONE
 from inkdigits.reading.places import Place, classify, digit_places, line_places
 from inkdigits.reading.reader import least_confidence
-from inkdigits.reading.results import Digit
+from inkdigits.reading.results import UNSURE, Digit
 
 #: The search for texts ends when what has not been looked at is, all together, less probable than this share of what was
 #: admitted, or after so many texts.
@@ -57,6 +57,10 @@ class Field:
     optional: bool = False
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and self.name):
+            raise UsageError(f"a field is called {self.name!r}: give it a text that is not empty")
+        if len(self.box) != 4 or not all(isinstance(v, int | float) for v in self.box):
+            self._fault("box", list(self.box), "left, top, right, bottom as shares in 0 to 1")
         left, top, right, bottom = self.box
         if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
             self._fault("box", list(self.box), "left, top, right, bottom as shares in 0 to 1")
@@ -70,6 +74,13 @@ class Field:
             self._fault("length", self.length, "a number of digits, or the least and the most")
         if self.allowed is not None and (isinstance(self.allowed, str) or not all(isinstance(t, str) for t in self.allowed)):
             self._fault("allowed", self.allowed, "a list of texts, in quotation marks")
+        if self.allowed is not None and not all(text.isascii() and text.isdecimal() for text in self.allowed):
+            self._fault("allowed", self.allowed, "texts of digits alone")
+        if not isinstance(self.optional, bool):
+            self._fault("optional", self.optional, "true or false")
+        least = self.length if isinstance(self.length, int) or self.length is None else self.length[0]
+        if self.cells and least is not None and least > self.cells:
+            self._fault("length", self.length, f"at most {self.cells}, a digit for each of its cells")
 
     def _fault(self, key: str, value: object, right: str) -> NoReturn:
         raise UsageError(f"field {self.name!r} has the {key} {value!r}: give {right}")
@@ -110,6 +121,8 @@ class Template:
     aspect: float | None = None
 
     def __post_init__(self) -> None:
+        if not self.fields:
+            raise UsageError("the template has no fields: give at least one")
         doubled = [name for name, count in Counter(field.name for field in self.fields).items() if count > 1]
         if doubled:
             raise UsageError(f"several fields are called {', '.join(sorted(doubled))}: give each its own name")
@@ -144,21 +157,22 @@ class Template:
         Raises:
             UsageError: a key or value is not known.
         """
-        try:
-            corners = content.get("corners")
-            if corners is not None and not isinstance(corners, str):
+        _check_keys("the template", content, {"corners", "aspect", "fields", "grid"})
+        corners = content.get("corners")
+        if corners is not None and not isinstance(corners, str):
+            try:
                 corners = tuple((float(x), float(y)) for x, y in corners)
-            if unknown := set(content) - {"corners", "aspect", "fields", "grid"}:
-                raise UsageError(
-                    f"the template has the unknown key {sorted(unknown)[0]!r}: use corners, aspect, fields or grid"
-                )
-            if "grid" in content:
-                return cls.grid(corners=corners, **content["grid"])
-            fields = tuple(_field(field) for field in content["fields"])
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, UsageError):
-                raise
-            raise UsageError(f"the template is not understood ({error}): see the example in the documentation") from None
+            except (TypeError, ValueError):
+                raise UsageError(f"corners are {corners!r}: give four points [x, y], or 'find'") from None
+        if "grid" in content:
+            if both := sorted({"fields", "aspect"} & set(content)):
+                raise UsageError(f"the template has grid and {' and '.join(both)}: leave out one of them")
+            known = set(Field.__dataclass_fields__) - {"name", "box", "cells"}
+            _check_keys("the grid", content["grid"], {"rows", "columns"} | known, {"rows", "columns"})
+            return cls.grid(corners=corners, **_with_tuples(content["grid"]))
+        if not isinstance(content.get("fields"), list):
+            raise UsageError("the template has no list of fields: give fields or grid")
+        fields = tuple(_field(f"field {number}", field) for number, field in enumerate(content["fields"], start=1))
         return cls(fields, corners, content.get("aspect"))
 
     @classmethod
@@ -170,18 +184,35 @@ class Template:
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(f"{path} does not exist: check its name") from None
         except (OSError, ValueError) as error:
-            raise UsageError(f"{path} cannot be read as a template ({error})") from None
-        if not isinstance(content, dict):
-            raise UsageError(f"{path} holds no JSON object: a template has the key fields or grid")
-        return cls.from_dict(content)
+            raise UsageError(f"{path} cannot be read as a template ({error}): give a JSON file") from None
+        try:
+            return cls.from_dict(content)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
 
 
-def _field(content: Mapping[str, Any]) -> Field:
-    length = content.get("length")
-    if isinstance(length, list):
-        length = tuple(length)
-    return Field(**{**content, "box": tuple(content["box"]), "length": length})
+def _check_keys(what: str, content: Any, known: set[str], needed: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+    if not isinstance(content, Mapping):
+        raise UsageError(f"{what} is {content!r}: give an object with {', '.join(sorted(known))}")
+    if unknown := sorted(set(content) - known):
+        raise UsageError(f"{what} has the unknown key {unknown[0]!r}: use {', '.join(sorted(known))}")
+    if missing := sorted(needed - set(content)):
+        raise UsageError(f"{what} lacks {missing[0]!r}: give {', '.join(sorted(needed))}")
+
+
+def _field(what: str, content: Any) -> Field:
+    _check_keys(what, content, set(Field.__dataclass_fields__), {"name", "box"})
+    if not isinstance(content["box"], list):
+        raise UsageError(f"{what} has the box {content['box']!r}: give left, top, right, bottom as shares in 0 to 1")
+    return Field(**_with_tuples(content))
+
+
+def _with_tuples(content: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON's lists of numbers as tuples."""
+    return {key: tuple(v) if isinstance(v, list) and key in ("box", "length") else v for key, v in content.items()}
 
 
 @dataclass(frozen=True)
@@ -200,6 +231,11 @@ class FieldReading:
     confidence: float
     digits: tuple[Digit, ...]
 
+    @property
+    def shown(self) -> str:
+        """The text, or ``?`` where the reader is unsure."""
+        return UNSURE if self.text is None else self.text
+
     def to_dict(self) -> dict[str, Any]:
         """Everything but the digits in plain values."""
         return {"text": self.text, "best_text": self.best_text, "confidence": round(self.confidence, 6)}
@@ -215,7 +251,7 @@ def read_fields(
     """Read the fields of a form.
 
     Args:
-        source: A picture, as for ``inkdigits.read``; of a file of several pages the first.
+        source: A picture, as for ``inkdigits.read``; of a file of several pages the first; ``read_fields_pages`` reads all.
         template: A ``Template``, the same as plain data, or the path of a JSON file.
         min_confidence, max_error: As for ``inkdigits.read``, of whole fields.
 
@@ -226,6 +262,21 @@ def read_fields(
         ImageError: the picture cannot be read, or no frame is found in it.
         UsageError: the template is not understood.
     """
+    return next(read_fields_pages(source, template, min_confidence=min_confidence, max_error=max_error))
+
+
+def read_fields_pages(
+    source: Picture,
+    template: Template | Mapping[str, Any] | str | PathLike[str],
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+) -> Iterator[dict[str, FieldReading]]:
+    """Read the same form on every page of a file, one at a time; otherwise as ``read_fields``.
+
+    Raises:
+        ImageError, UsageError: as ``read_fields``.
+    """
     if isinstance(template, str | PathLike):
         template = Template.load(template)
     elif isinstance(template, Mapping):
@@ -233,13 +284,13 @@ def read_fields(
     elif not isinstance(template, Template):
         raise UsageError(f"the template is {template!r}: give a Template, the same as a dictionary, or a file's name")
     least = least_confidence(min_confidence, max_error)
-    sheet = images.load(source)
-    if template.corners is not None:
-        corners = find_corners(sheet) if isinstance(template.corners, str) else template.corners
-        sheet = straightened(sheet, corners, template.aspect)
-    places = [_places(sheet, field) for field in template.fields]
-    classify([place for row in places for place in row])
-    return {field.name: _constrained(field, row, least) for field, row in zip(template.fields, places, strict=True)}
+    for sheet in images.pages(source):
+        if template.corners is not None:
+            corners = find_corners(sheet) if isinstance(template.corners, str) else template.corners
+            sheet = straightened(sheet, corners, template.aspect)  # the page is not needed any more
+        places = [_places(sheet, field) for field in template.fields]
+        classify([place for row in places for place in row])
+        yield {field.name: _constrained(field, row, least) for field, row in zip(template.fields, places, strict=True)}
 
 
 def _places(sheet: np.ndarray, field: Field) -> list[Place]:

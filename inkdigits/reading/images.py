@@ -16,7 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from inkdigits.errors import ImageError, MissingExtraError
 
 #: A picture: a path, the bytes of a file, an open binary file, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4).
-Picture: TypeAlias = "str | PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray"
+Picture: TypeAlias = "str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray"
 
 #: The most pixels a picture may have; a file that states more is taken for a decompression bomb.
 MAX_PIXELS = 150_000_000
@@ -26,6 +26,10 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 #: Pages of a PDF are drawn with so many pixels an inch, fewer where they would be larger than MAX_PIXELS.
 _PDF_DPI = 200
+#: TIFF's tag of what a page is, and its bits for a smaller copy of another page and for a transparency mask.
+_SUBFILE_TYPE, _COPY_OR_MASK = 254, 0b101
+#: Ink that is brighter than this does not show on white paper.
+_TOO_BRIGHT = 191
 #: What the first bytes of a PDF and of the brands of HEIC look like.
 _PDF, _HEIC = b"%PDF-", (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
@@ -33,7 +37,8 @@ _PDF, _HEIC = b"%PDF-", (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"f
 def load(source: Picture) -> np.ndarray:
     """Read a picture, of several pages the first, upright and in grey.
 
-    Transparent parts become white paper; camera orientation (EXIF) is applied; 16-bit grey is scaled to 8.
+    Transparent parts become white paper, or black where the ink would not show on white; camera orientation (EXIF) is applied;
+    grey of more than 8 bits is scaled to 8.
 
     Returns:
         uint8 (H, W), as the eye sees it: 0 = black.
@@ -48,7 +53,7 @@ def load(source: Picture) -> np.ndarray:
 def pages(source: Picture) -> Iterator[np.ndarray]:
     """Every page of a TIFF or PDF, one at a time and each as ``load`` gives it; of other pictures the only one.
 
-    Of a moving GIF or WebP the first frame is given.
+    Of a moving GIF or WebP the first frame is given; a TIFF's small copies and masks of its pages are left out.
 
     Raises:
         ImageError, MissingExtraError: as ``load``; also between pages, where a later one is damaged.
@@ -72,12 +77,17 @@ def pages(source: Picture) -> Iterator[np.ndarray]:
 
 
 @contextmanager
-def _opened(source: str | PathLike[str] | bytes | BinaryIO) -> Iterator[BinaryIO]:
+def _opened(source: str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO) -> Iterator[BinaryIO]:
     if isinstance(source, str | PathLike):
+        if not str(source):
+            raise ImageError("the name of the picture is empty: give a path")
         with Path(source).open("rb") as file:
             yield file if file.seekable() else io.BytesIO(file.read())
-    elif isinstance(source, bytes):
+    elif isinstance(source, bytes | bytearray | memoryview):
         yield io.BytesIO(source)
+    elif not hasattr(source, "read"):
+        kind = type(source).__name__
+        raise ImageError(f"a {kind} is no picture: give a path, bytes, an open file, a PIL image or an array")
     elif source.seekable():
         yield source
     else:
@@ -95,6 +105,8 @@ def _complaints(name: str) -> Iterator[None]:
         raise ImageError(f"{name} is a folder: name its pictures, or read it from the command line") from None
     except (ImageError, MissingExtraError):
         raise
+    except Image.DecompressionBombError:  # far beyond our own limit
+        raise ImageError(f"{name} has more than {MAX_PIXELS} pixels: make it smaller first") from None
     except Exception as error:  # decoders of damaged files raise anything
         reason = "no format that is known" if isinstance(error, UnidentifiedImageError) else error
         raise ImageError(
@@ -123,10 +135,12 @@ def _image_pages(file: BinaryIO, name: str, heic: bool) -> Iterator[np.ndarray]:
             with _quiet():
                 if page:
                     image.seek(page)
-                found = _grey(_small_enough(image, name))
+                subordinate = page and image.tag_v2.get(_SUBFILE_TYPE, 0) & _COPY_OR_MASK  # type: ignore[attr-defined]
+                found = None if subordinate else _grey(_small_enough(image, name))
                 page += 1
                 more = image.format == "TIFF" and page < image.n_frames  # type: ignore[attr-defined]
-            yield found
+            if found is not None:
+                yield found
 
 
 @contextmanager
@@ -164,8 +178,11 @@ def _grey(image: Image.Image) -> np.ndarray:
         return _scaled_to_8_bit(np.asarray(image))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(paper, image)
+        on_white, on_black = (
+            np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, paper), image).convert("L"))
+            for paper in ("white", "black")
+        )
+        return on_white if on_white.min() <= _TOO_BRIGHT else on_black
     return np.asarray(image.convert("L"))
 
 
@@ -183,7 +200,12 @@ def _from_array(array: np.ndarray) -> np.ndarray:
 
 
 def _scaled_to_8_bit(levels: np.ndarray) -> np.ndarray:
-    """16-bit or float levels as uint8: by 257 where they need 16 bits, else as they are."""
+    """Deeper levels as uint8: floats of up to 1 from that, others from the fewest of 8, 10, 12, … bits that hold them."""
     if not np.isfinite(levels).all():
         raise ImageError("the picture has pixels that are no numbers (NaN or infinite): save it again as 8-bit grey")
-    return np.clip(levels / 257 if levels.max() > 255 else levels, 0, 255).astype(np.uint8)
+    highest = float(levels.max())
+    if levels.dtype.kind == "f" and highest <= 1:
+        white = 1
+    else:
+        white = next(2**bits - 1 for bits in range(8, 1025, 2) if highest < 2**bits)
+    return np.clip(levels * (255 / white), 0, 255).astype(np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -15,14 +17,20 @@ SURE, UNSURE, IGNORED = (0, 140, 60), (225, 110, 0), (150, 150, 150)
 _LONGEST, _ENLARGED = 2400, 900
 
 
-def draw(reading: Reading) -> Image.Image:
-    """The picture with a box and a label for each digit."""
+def draw(reading: Reading, page: int = 0) -> Image.Image:
+    """A page of the picture with a box and a label for each digit."""
+    if not 0 <= page < len(reading.sizes):
+        raise ImageError(f"there is no page {page}: {len(reading.sizes)} were read, which count from 0")
+    return _overlay(Image.fromarray(_page(reading, page)), reading, page)
+
+
+def _page(reading: Reading, page: int) -> np.ndarray:
     if reading.source is None:
-        raise ImageError("the reading does not know its picture: read it again to draw it")
-    return _overlay(Image.fromarray(images.load(reading.source)), reading)
+        raise ImageError("a stream was read, which is at its end: read its bytes or its path, to draw it as well")
+    return next(itertools.islice(images.pages(reading.source), page, None))
 
 
-def _overlay(picture: Image.Image, reading: Reading) -> Image.Image:
+def _overlay(picture: Image.Image, reading: Reading, page: int = 0) -> Image.Image:
     longest = max(picture.size)
     scale = min(4.0, max(1.0, _ENLARGED / longest)) if longest <= _LONGEST else _LONGEST / longest
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
@@ -30,10 +38,10 @@ def _overlay(picture: Image.Image, reading: Reading) -> Image.Image:
     canvas = Image.blend(canvas, Image.new("RGB", size, "white"), 0.25)
     pen = ImageDraw.Draw(canvas)
     width = max(1, round(max(size) / 600))
-    for box in reading.ignored:
+    for box in reading.ignored if page == 0 else ():
         pen.rectangle([v * scale for v in box], outline=IGNORED, width=1)
     for line in reading.lines:
-        if line.page != reading.first_page:
+        if line.page != reading.first_page + page:
             continue
         for digit in line.digits:
             colour = UNSURE if digit.label is None else SURE
@@ -60,9 +68,7 @@ def explain(reading: Reading) -> Image.Image:
     Above: the picture with its boxes, and the ink that was found. Below, for each digit: what the network saw of it, 28×28
     pixels of ink or a piece of the line, and the ten probabilities as bars.
     """
-    if reading.source is None:
-        raise ImageError("the reading does not know its picture: read it again to explain it")
-    source = images.load(reading.source)
+    source = _page(reading, 0)
     inked = Image.fromarray(255 - features.ink(features.reduced(source, _LONGEST)))
     panels = [
         ("1  the picture, and what was read", _fit(_overlay(Image.fromarray(source), reading), _PANEL)),

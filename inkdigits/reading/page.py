@@ -9,12 +9,10 @@ import numpy as np
 from inkdigits import features
 from inkdigits.reading.line import NONE
 from inkdigits.reading.locate import Box, locate
-from inkdigits.reading.places import DOUBTFUL, PAPER_SIDE, Place, classify, line_places, mean_confidence
+from inkdigits.reading.places import DOUBTFUL, LONGEST, PAPER_SIDE, Place, classify, line_places, mean_confidence
 
 #: What is no digit with at least this probability is put aside.
 NO_DIGIT = 0.5
-#: Pages are read from pictures whose longer side is at most this many pixels.
-_LONGEST = 2_200
 #: A mark that is neither a digit nor none beyond doubt is looked at again, by the line reader, with a margin in heights.
 _MARGIN = 0.15
 #: A mark that is no digit may be two that touch if it is as wide as this share of its height; it is then read as a line,
@@ -49,8 +47,8 @@ class Page:
 
 def upright_page(picture: np.ndarray) -> Page:
     """The digits of a page that may lie on its side or stand on its head; boxes are those of the picture as it is."""
-    factor = features.reduction(picture.shape, _LONGEST)
-    small = features.reduced(picture, _LONGEST)
+    factor = features.reduction(picture.shape, LONGEST)
+    small = features.reduced(picture, LONGEST)
     found, turns = _marks(small), 0
     clear, marks = found.clear(), sum(len(line) for line in found.lines)
     if marks >= _FEWEST_TO_TURN and clear < _UPRIGHT * marks:
@@ -62,12 +60,11 @@ def upright_page(picture: np.ndarray) -> Page:
     _ask_again(upright, found)
     found = _parted(upright, found)
 
-    def in_picture(box: Box) -> Box:
-        left, top, right, bottom = (factor * v for v in _turned_back(box, turns, small.shape))
-        return left, top, min(right, picture.shape[1]), min(bottom, picture.shape[0])
+    def in_picture(place: Place) -> Place:
+        return replace(place, box=_turned_back(place.box, turns, small.shape)).enlarged(factor, picture.shape)
 
-    lines = [[replace(place, box=in_picture(place.box)) for place in line] for line in found.lines]
-    return Page(lines, [in_picture(box) for box in found.ignored])
+    lines = [[in_picture(place) for place in line] for line in found.lines]
+    return Page(lines, [in_picture(Place(box)).box for box in found.ignored])
 
 
 def _turned_back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:

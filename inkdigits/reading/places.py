@@ -14,6 +14,8 @@ from inkdigits.reading.line import NONE, line_reader
 from inkdigits.reading.locate import Box, locate
 from inkdigits.reading.results import Digit
 
+#: Larger pictures are looked at reduced, to this longest side in pixels: what stays is finer than any pen.
+LONGEST = 2_200
 #: How much more probable a less usual view of a digit must make it to be preferred.
 _LESS_USUAL = 0.1
 #: The line reader is asked about digits that are less sure than this.
@@ -65,6 +67,11 @@ class Place:
         """The same place, seen from a picture in which this one's corner lies at (x, y)."""
         left, top, right, bottom = self.box
         return replace(self, box=(left + x, top + y, right + x, bottom + y))
+
+    def enlarged(self, factor: int, shape: tuple[int, ...]) -> Place:
+        """The same place in a picture (H, W) that is so many times larger than this one."""
+        left, top, right, bottom = (factor * v for v in self.box)
+        return replace(self, box=(left, top, min(right, shape[1]), min(bottom, shape[0])))
 
 
 @functools.cache
@@ -119,6 +126,9 @@ def _second_opinion(paper: np.ndarray) -> np.ndarray | None:
 
 def digit_places(picture: np.ndarray) -> list[Place]:
     """The one place in a picture of one digit, uint8 (H, W); none where there is no ink."""
+    factor = features.reduction(picture.shape, LONGEST)
+    if factor > 1:
+        return [place.enlarged(factor, picture.shape) for place in digit_places(features.reduced(picture, LONGEST))]
     views, inked = features.alternatives(picture)
     if not views[0].any():
         return []

@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from os import PathLike
 
 import numpy as np
+from PIL import Image
 
 from inkdigits.errors import UsageError
 from inkdigits.reading import images
@@ -62,6 +64,8 @@ def read_many(
     """
     _check_mode(mode)
     least = least_confidence(min_confidence, max_error)
+    if isinstance(sources, str | bytes | bytearray | PathLike | Image.Image):
+        raise UsageError("read_many takes a list of pictures: use read for one, or put it into a list")
     readings: list[Reading] = []
     rest = iter(sources)
     while part := list(itertools.islice(rest, _PART)):

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 UNSURE = "?"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Digit:
-    """One digit.
+    """One digit. Two are equal if label, probabilities and box are.
 
     Attributes:
         label: 0 to 9, or None where the reader is unsure.
         probabilities: float32 (10,). Their sum falls short of 1 by the probability that it is no digit.
-        box: left, top, right, bottom in pixels of the source.
+        box: left, top, right, bottom in pixels of the source, as it stands upright (a camera's orientation is applied).
         image: The model input uint8 (28, 28) that was classified; None where the digit was read within its line.
     """
 
@@ -39,6 +39,15 @@ class Digit:
     def __post_init__(self) -> None:
         if self.probabilities.shape != (10,):
             raise ValueError(f"probabilities have the shape {self.probabilities.shape}, not (10,)")
+
+    def _key(self) -> tuple[int | None, bytes, Box]:
+        return self.label, self.probabilities.tobytes(), self.box
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Digit) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
     @property
     def best(self) -> int:
@@ -134,6 +143,8 @@ class Reading:
             "text": self.text,
             "best_text": self.best_text,
             "size": list(self.size),
+            "sizes": [list(size) for size in self.sizes],
+            "first_page": self.first_page,
             "lines": lines,
             "ignored": [list(box) for box in self.ignored],
         }
@@ -163,17 +174,20 @@ class Reading:
 
         return writers.hocr([("", self)])
 
-    def draw(self) -> Image.Image:
-        """The (first) picture with a box around each digit: green where the reader is sure, orange where it is not.
+    def draw(self, page: int = 0) -> Image.Image:
+        """A page of the picture with a box around each digit: green where the reader is sure, orange where it is not.
 
         Marks that were put aside are grey.
 
+        Args:
+            page: Which of the pages that were read, from 0.
+
         Raises:
-            ImageError: the picture is no longer where it was.
+            ImageError: the picture is no longer where it was, or has no such page.
         """
         from inkdigits.reading import overlay
 
-        return overlay.draw(self)
+        return overlay.draw(self, page)
 
     def save(self, path: str | Path) -> None:
         """Write what was read, in the form that the file's ending names, whole or not at all.
@@ -191,4 +205,10 @@ class Reading:
 
 def _plain(digit: Digit) -> dict[str, Any]:
     probabilities = [round(p, 6) for p in digit.probabilities.tolist()]
-    return {"label": digit.label, "confidence": max(probabilities), "probabilities": probabilities, "box": list(digit.box)}
+    return {
+        "label": digit.label,
+        "best": digit.best,
+        "confidence": max(probabilities),
+        "probabilities": probabilities,
+        "box": list(digit.box),
+    }

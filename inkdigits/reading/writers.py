@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from inkdigits import __version__
 from inkdigits.errors import UsageError
@@ -15,10 +16,16 @@ from inkdigits.files import atomic
 from inkdigits.reading.locate import Box
 from inkdigits.reading.results import Line, Reading
 
+if TYPE_CHECKING:
+    from inkdigits.reading.fields import FieldReading
+
 #: Readings with the names of what was read.
 Named = Sequence[tuple[str, Reading]]
 
-_COLUMNS = ("source", "page", "line", "position", "label", "best", "confidence", "left", "top", "right", "bottom")
+#: The form on a page, from 1, of a picture, and what stands in its fields.
+Sheet: TypeAlias = "tuple[str, int, Mapping[str, FieldReading]]"
+
+_COLUMNS = ("source", "page", "line", "text", "position", "label", "best", "confidence", "left", "top", "right", "bottom")
 #: Endings of overlay pictures, and the formats behind them.
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
@@ -41,6 +48,48 @@ def save(readings: Named, path: Path) -> None:
         file.write(content)
 
 
+def save_pictures(reading: Reading, path: Path) -> None:
+    """Draw every page that was read: the first into the file, the others beside it, with their numbers after its name."""
+    for page in range(len(reading.sizes)):
+        target = path if page == 0 else path.with_stem(f"{path.stem}-page{page + 1}")
+        with atomic(target) as file:
+            reading.draw(page).save(file, PICTURES[path.suffix.lower()])
+
+
+def save_fields(sheets: Sequence[Sheet], names: Sequence[str], path: Path) -> None:
+    """Write what stood in the fields of forms, a sheet a row, as .csv, .tsv or .json, whole or not at all.
+
+    Raises:
+        UsageError: the ending names no such form.
+    """
+    content = fields_as_text(sheets, names, path.suffix.lower().removeprefix("."))
+    with atomic(path, "w") as file:
+        file.write(content)
+
+
+def fields_as_text(sheets: Sequence[Sheet], names: Sequence[str], form: str) -> str:
+    """The sheets as csv, tsv or json, with the confidence of each field.
+
+    Raises:
+        UsageError: there is no such form.
+    """
+    if form == "json":
+        plain = [
+            {"source": source, "page": page, "fields": {name: found[name].to_dict() for name in names}}
+            for source, page, found in sheets
+        ]
+        return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+    if form not in ("csv", "tsv"):
+        raise UsageError(f"fields cannot be written as {form or 'a file without ending'!r}: use csv, tsv or json")
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter="," if form == "csv" else "\t", lineterminator="\n")
+    writer.writerow(("source", "page", *names, *(f"{name} confidence" for name in names)))
+    for source, page, found in sheets:
+        row = [found[name] for name in names]
+        writer.writerow((source, page, *(f.shown for f in row), *(round(f.confidence, 6) for f in row)))
+    return file.getvalue()
+
+
 def as_text(readings: Named, form: str) -> str:
     """Readings in one of the forms txt, json, csv, tsv and hocr.
 
@@ -56,9 +105,7 @@ def as_text(readings: Named, form: str) -> str:
         return table(readings, "," if form == "csv" else "\t")
     if form in ("hocr", "html"):
         return hocr(readings)
-    raise UsageError(
-        f"readings cannot be written as {form or 'a file without ending'!r}: use txt, json, csv, tsv, hocr, png or jpg"
-    )
+    raise UsageError(f"readings cannot be written as {form or 'a file without ending'!r}: use txt, json, csv, tsv or hocr")
 
 
 def text(readings: Named) -> str:
@@ -71,18 +118,25 @@ def text(readings: Named) -> str:
 
 
 def table(readings: Named, delimiter: str) -> str:
-    """A row for each digit, under a header."""
+    """A row for each digit, under a header, with the text of its line; one also for a page without any."""
     file = io.StringIO()
     writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
     writer.writerow((*_COLUMNS, *(f"p{label}" for label in range(10))))
     for name, reading in readings:
-        for number, line in enumerate(reading.lines, start=1):
-            for position, digit in enumerate(line.digits, start=1):
-                probabilities = [round(p, 6) for p in digit.probabilities.tolist()]
-                label = "" if digit.label is None else digit.label
-                row = (name, line.page + 1, number, position, label, digit.best, max(probabilities))
-                writer.writerow((*row, *digit.box, *probabilities))
+        for page in range(reading.first_page, reading.first_page + len(reading.sizes)):
+            if not any(line.page == page for line in reading.lines):
+                writer.writerow((name, page + 1, *[""] * (len(_COLUMNS) + 8)))
+            for number, line in enumerate(reading.lines, start=1):
+                if line.page == page:
+                    writer.writerows((name, page + 1, number, line.text, *row) for row in _digit_rows(line))
     return file.getvalue()
+
+
+def _digit_rows(line: Line) -> Iterator[tuple[object, ...]]:
+    for position, digit in enumerate(line.digits, start=1):
+        probabilities = [round(p, 6) for p in digit.probabilities.tolist()]
+        label = "" if digit.label is None else digit.label
+        yield position, label, digit.best, max(probabilities), *digit.box, *probabilities
 
 
 def hocr(readings: Named) -> str:

@@ -52,7 +52,9 @@ class SynthesizeSettings:
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"seed is {self.seed}: choose it between 0 and {2**31 - 1}")
         admitted = "0123456789 |" if self.kind == "page" else "0123456789 "
-        if self.text is not None and (self.kind == "digit" or set(self.text) - set(admitted)):
+        if self.text is not None and self.kind == "digit":
+            raise UsageError("a picture of one digit shows any: text is for lines and pages")
+        if self.text is not None and (set(self.text) - set(admitted) or not set(self.text) & set("0123456789")):
             raise UsageError(
                 f"text is {self.text!r}: give digits and spaces for a line, or such lines separated by | for a page"
             )

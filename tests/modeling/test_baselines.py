@@ -83,9 +83,9 @@ def test_results_are_kept_and_not_measured_again(home: Project, monkeypatch: pyt
 
 
 def test_unknown_levels_and_models_and_a_table_of_another_version(home: Project) -> None:
-    with pytest.raises(UsageError, match="there is no 'oracle'"):
+    with pytest.raises(UsageError, match='there is no "oracle"'):
         list(climb(models=("oracle",)))
-    with pytest.raises(UsageError, match="there is no '4'"):
+    with pytest.raises(UsageError, match='there is no "4"'):
         list(climb((4,)))
     home.reports.mkdir(exist_ok=True)
     (home.reports / "baselines.json").write_text('[{"level": 1, "name": "SGD"}]')

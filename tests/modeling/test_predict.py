@@ -167,3 +167,14 @@ def test_pictures_of_a_csv_go_through_the_same_preparation(tmp_path: Path, digit
     np.savetxt(tmp_path / "t.csv", moved.reshape(-1, 784), "%d", ",", header=",".join(formats.PIXEL_COLUMNS), comments="")
     wanted = load_model().predict_proba(features.prepare_batch(moved))
     np.testing.assert_array_equal(predict(tmp_path / "t.csv").probabilities, wanted)
+
+
+def test_a_folder_is_numbered_as_people_count(mnist: Dataset, tmp_path: Path) -> None:
+    images, labels = mnist.part("test").labelled()
+    for number in (1, 2, 10):
+        Image.fromarray(255 - images[number]).save(tmp_path / f"{number}.png")
+    found = predict(tmp_path)
+    assert found.names == ["1.png", "2.png", "10.png"]
+    assert found.probabilities.argmax(1).tolist() == [int(labels[number]) for number in (1, 2, 10)]
+    with pytest.raises(DataError, match="is a picture: name its folder"):
+        predict(tmp_path / "1.png")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from inkdigits.reading.fields import Field, Template, most_probable
 from inkdigits.reading.frame import find_corners, straightened
 
 CELL = 48
+#: A field without fault.
+FIELD = {"name": "a", "box": [0, 0, 1, 1]}
 
 
 def sheet_of(mnist: Dataset, rows: list[str]) -> np.ndarray:
@@ -154,14 +157,26 @@ def test_no_frame() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({}, "not understood"),
-        ({"fields": [{"name": "a"}]}, "not understood"),
+        ({}, "no list of fields"),
+        ({"fields": []}, "has no fields"),
+        ({"fields": [{"name": "a"}]}, "field 1 lacks 'box'"),
+        ({"fields": [{"name": 3, "box": [0, 0, 1, 1]}]}, "a field is called 3"),
+        ({"fields": [5]}, "field 1 is 5"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1]}]}, "left, top, right, bottom"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, "1"]}]}, "left, top, right, bottom"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "optional": "no"}]}, "true or false"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "allowed": ["ab"]}]}, "digits alone"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "cells": 3, "length": 5}]}, "at most 3"),
+        ({"grid": {"rows": 9}}, "the grid lacks 'columns'"),
+        ({"grid": {"rows": 9, "columns": 9, "colour": 1}}, "unknown key 'colour'"),
+        ({"grid": {"rows": 9, "columns": 9}, "aspect": 1}, "leave out one of them"),
         ({"fields": [], "corner": 1}, "unknown key 'corner'"),
-        ({"fields": [], "corners": "left"}, "four points"),
-        ({"fields": [], "corners": [[0, 0]]}, "1 corners"),
+        ({"fields": [FIELD], "corners": "left"}, "four points"),
+        ({"fields": [FIELD], "corners": [[0, 0]]}, "1 corners"),
+        ({"fields": [FIELD], "corners": 5}, "four points"),
         ({"fields": [{"name": "a", "box": [0, 0, 2, 1]}]}, "in 0 to 1"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "check": "crc"}]}, "luhn"),
-        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "colour": "red"}]}, "not understood"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "colour": "red"}]}, "field 1 has the unknown key 'colour'"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "allowed": [2024]}]}, "in quotation marks"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "allowed": "2024"}]}, "in quotation marks"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "length": [3]}]}, "least and the most"),
@@ -169,8 +184,8 @@ def test_no_frame() -> None:
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "length": "5"}]}, "least and the most"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "cells": 2.5}]}, "their number"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "check": 97}]}, "or a function"),
-        ({"fields": [], "aspect": "wide"}, "width over height"),
-        ({"fields": [], "corners": [[60, 40], [350, 70], [330, 300], [40, 260]]}, "as shares of the picture"),
+        ({"fields": [FIELD], "aspect": "wide"}, "width over height"),
+        ({"fields": [FIELD], "corners": [[60, 40], [350, 70], [330, 300], [40, 260]]}, "as shares of the picture"),
         ({"grid": {"rows": 0, "columns": 3}}, "whole numbers"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1]}, {"name": "a", "box": [0, 0, 1, 1]}]}, "called a"),
     ],
@@ -188,4 +203,22 @@ def test_the_command(mnist: Dataset, tmp_path: Path, run_cli: Callable[..., tupl
     assert out == "r1c1\t4\nr1c2\t2\nr2c1\t7\nr2c2\t\n"
     code, _, err = run_cli("read", "--fields", tmp_path / "none.json", tmp_path / "form.png")
     assert code == 2
-    assert "none.json cannot be read as a template" in err
+    assert "none.json does not exist" in err
+
+
+def test_every_sheet_of_a_file_is_a_row(mnist: Dataset, tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
+    first, second = (Image.fromarray(sheet_of(mnist, rows)) for rows in (["42", "7."], ["10", "63"]))
+    first.save(tmp_path / "forms.tif", save_all=True, append_images=[second])
+    (tmp_path / "form.json").write_text(json.dumps({"grid": {"rows": 2, "columns": 2, "optional": True}}))
+    words = ["read", "--fields", tmp_path / "form.json", tmp_path / "forms.tif"]
+    assert run_cli(*words)[1].splitlines()[3:5] == ["1\tr2c2\t", "2\tr1c1\t1"]
+    assert run_cli(*words, "-o", tmp_path / "found.csv")[0] == 0
+    rows = list(csv.DictReader((tmp_path / "found.csv").open()))
+    assert [[row[f"r{r}c{c}"] for r in (1, 2) for c in (1, 2)] for row in rows] == [["4", "2", "7", ""], ["1", "0", "6", "3"]]
+    assert [row["page"] for row in rows] == ["1", "2"]
+    assert all(0.9 < float(row["r1c1 confidence"]) <= 1 for row in rows)
+    assert run_cli(*words, "-o", tmp_path / "found.json")[0] == 0
+    plain = json.loads((tmp_path / "found.json").read_text())
+    assert [sheet["fields"]["r2c1"]["text"] for sheet in plain] == ["7", "6"]
+    for asked in (["-o", tmp_path / "found.hocr"], ["--mode", "digit"], ["--draw", tmp_path / "x.png"]):
+        assert run_cli(*words, *asked)[0] == 2

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 import inkdigits
 from inkdigits.dataset import Dataset
-from inkdigits.errors import ImageError, MissingExtraError
+from inkdigits.errors import ImageError, MissingExtraError, UsageError
 from inkdigits.reading import images
 
 
@@ -54,6 +54,73 @@ def test_a_tiff_of_200_pages_is_streamed(mnist: Dataset) -> None:
     tracemalloc.stop()
     assert count == 200
     assert peak < 60e6  # all pages at once would be 128 MB
+
+
+def test_small_copies_of_pages_are_no_pages(mnist: Dataset) -> None:
+    copy = TiffImagePlugin.ImageFileDirectory_v2()
+    copy[254] = 1
+    first, second = paper(mnist, 0), paper(mnist, 1)
+    file = io.BytesIO()
+    small = first.resize((40, 40))
+    small.encoderinfo = {"tiffinfo": copy}
+    first.save(file, "TIFF", save_all=True, append_images=[small, second])
+    with Image.open(file) as written:
+        assert written.n_frames == 3  # type: ignore[attr-defined]
+    assert inkdigits.read(file.getvalue(), "digit").best_text == "7\n2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "white"), [(np.uint16, 1023), (np.uint16, 4095), (np.uint16, 65535), (np.int32, 2**31 - 1), (np.float32, 1)]
+)
+def test_grey_of_any_depth(mnist: Dataset, kind: type, white: float) -> None:
+    grey = np.asarray(paper(mnist, 0))
+    file = io.BytesIO()
+    Image.fromarray((grey / 255 * white).astype(kind)).save(file, "TIFF")
+    np.testing.assert_allclose(images.load(file.getvalue()).astype(int), grey, atol=1)
+
+
+@pytest.mark.parametrize("ink", [0, 255, 200])
+def test_ink_of_any_colour_on_transparent_ground(mnist: Dataset, ink: int) -> None:
+    alpha = 255 - np.asarray(paper(mnist, 0))
+    picture = Image.fromarray(np.dstack([np.full_like(alpha, ink)] * 3 + [alpha]))
+    assert inkdigits.read(picture, "digit").text == "7"
+
+
+def test_a_scan_with_transparent_corners_keeps_its_white_paper(mnist: Dataset) -> None:
+    grey = np.asarray(paper(mnist, 0))
+    alpha = np.full_like(grey, 255)
+    alpha[:20, :20] = 0
+    assert images.load(Image.fromarray(np.dstack([grey] * 3 + [alpha])))[0, 0] == 255
+
+
+def test_what_is_no_picture_is_named(mnist: Dataset) -> None:
+    content = io.BytesIO()
+    paper(mnist, 0).save(content, "PNG")
+    assert inkdigits.read(bytearray(content.getvalue()), "digit").text == "7"
+    assert inkdigits.read(memoryview(content.getvalue()), "digit").text == "7"
+    for wrong in (None, ["a.png"], 5):
+        with pytest.raises(ImageError, match="is no picture: give a path"):
+            inkdigits.read(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ImageError, match="is empty"):
+        inkdigits.read("")
+    for one in ("a.png", Path("a.png"), content.getvalue()):
+        with pytest.raises(UsageError, match="use read for one"):
+            inkdigits.read_many(one)  # type: ignore[arg-type]
+
+
+def test_a_bomb_is_told_our_own_limit() -> None:
+    file = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(file, "PNG")
+    with pytest.raises(ImageError, match="has more than 150000000 pixels"):
+        inkdigits.read(file.getvalue())
+
+
+def test_a_large_picture_of_one_digit_has_its_box_at_full_size(mnist: Dataset) -> None:
+    small = np.asarray(paper(mnist, 0))
+    large = np.kron(small, np.ones((20, 20), np.uint8))  # 3,200 pixels wide
+    found = inkdigits.read(large, "digit").digits[0]
+    assert found.label == 7
+    np.testing.assert_allclose(found.box, 20 * np.array(inkdigits.read(small, "digit").digits[0].box), atol=25)
 
 
 def test_a_tiff_that_breaks_off(tiff: bytes) -> None:

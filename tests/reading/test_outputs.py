@@ -35,7 +35,24 @@ def test_tables_hold_every_digit(page: inkdigits.Reading) -> None:
         assert int(row["best"]) == digit.best
         assert tuple(int(row[edge]) for edge in ("left", "top", "right", "bottom")) == digit.box
         assert float(row[f"p{digit.best}"]) == pytest.approx(digit.confidence, abs=1e-5)
+        assert row["text"] in page.text.split("\n")
     assert [int(row["line"]) for row in rows] == [i for i, line in enumerate(page.lines, 1) for _ in line.digits]
+
+
+def test_a_page_without_digits_has_a_row_in_the_table() -> None:
+    digit, blank = Image.open(EXAMPLES / "drawing.png").convert("L"), Image.new("L", (300, 200), 255)
+    file = io.BytesIO()
+    blank.save(file, "TIFF", save_all=True, append_images=[digit, blank])
+    rows = list(csv.DictReader(io.StringIO(inkdigits.read(file.getvalue()).to_csv())))
+    assert [(row["page"], row["line"] != "") for row in rows] == [("1", False), ("2", True), ("3", False)]
+    assert all(None not in row for row in rows)
+
+
+def test_equal_readings_are_equal() -> None:
+    first, again = inkdigits.read(EXAMPLES / "drawing.png"), inkdigits.read((EXAMPLES / "drawing.png").read_bytes())
+    assert first == again
+    assert hash(first) == hash(again)
+    assert first != inkdigits.read(EXAMPLES / "drawing.png", min_confidence=1.0)
 
 
 def test_hocr_is_well_formed_and_holds_text_and_boxes(page: inkdigits.Reading) -> None:
@@ -59,7 +76,7 @@ def test_the_overlay_shows_boxes_in_the_colour_of_the_verdict() -> None:
 def test_a_reading_of_a_stream_cannot_be_drawn() -> None:
     with (EXAMPLES / "drawing.png").open("rb") as file:
         reading = inkdigits.read(file)
-    with pytest.raises(ImageError, match="does not know its picture"):
+    with pytest.raises(ImageError, match="a stream was read"):
         reading.draw()
 
 
@@ -80,7 +97,7 @@ def test_the_ending_chooses_the_form(ending: str, page: inkdigits.Reading, tmp_p
 def test_an_unknown_ending_is_said_before_the_work(tmp_path: Path, run_cli: Run) -> None:
     code, _, err = run_cli("read", EXAMPLES / "nothing-there.png", "-o", tmp_path / "x.docx")
     assert code == 2
-    assert "use txt, json, csv, tsv, hocr" in err
+    assert "use txt, json, csv, tsv or hocr" in err
     with pytest.raises(UsageError):
         inkdigits.read(EXAMPLES / "drawing.png").save(tmp_path / "x")
 
@@ -120,6 +137,41 @@ def test_what_cannot_be_written_is_said_before_the_work(folder: Path, tmp_path: 
         code, out, err = run_cli("read", folder, *asked)
         assert (code, out) == (2, "")
         assert said in err
+
+
+def test_no_picture_is_lost_to_an_output(folder: Path, tmp_path: Path, run_cli: Run) -> None:
+    picture = folder / "a.png"
+    before = picture.read_bytes()
+    for asked, said in (
+        (["--draw", picture], "is a picture that is to be read"),
+        (["--draw", folder], "is a picture that is to be read"),
+        (["--explain", picture], "is a picture that is to be read"),
+        (["--draw", tmp_path / "z.png", "--explain", tmp_path / "z.png"], "is named twice"),
+        (["-o", picture / "below" / "x.csv"], "cannot be written"),
+    ):
+        code, out, err = run_cli("read", picture, *asked)
+        assert (code, out) == (2, "")
+        assert said in err
+    assert picture.read_bytes() == before
+
+
+def test_every_page_is_drawn(tmp_path: Path, run_cli: Run) -> None:
+    pages = [Image.open(EXAMPLES / name).convert("L") for name in ("drawing.png", "blackboard.png")]
+    pages[0].save(tmp_path / "two.tif", save_all=True, append_images=pages[1:])
+    assert run_cli("read", tmp_path / "two.tif", "--draw", tmp_path / "out")[0] == 0
+    drawn = [Image.open(tmp_path / "out" / name) for name in ("two.png", "two-page2.png")]
+    assert [picture.size for picture in drawn] == [page.size for page in pages]
+    with pytest.raises(ImageError, match="there is no page 2"):
+        inkdigits.read(tmp_path / "two.tif").draw(2)
+
+
+def test_a_folder_is_read_as_people_count(tmp_path: Path, run_cli: Run) -> None:
+    for name in ("10.png", "2.png", "1.png", "._1.png", ".hidden/3.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(EXAMPLES / "drawing.png", tmp_path / name)
+    code, out, _ = run_cli("read", tmp_path)
+    assert code == 0
+    assert [Path(line.split("\t")[0]).name for line in out.splitlines()] == ["1.png", "2.png", "10.png"]
 
 
 def test_a_missing_extra_stops_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch, run_cli: Run) -> None:
