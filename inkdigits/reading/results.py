@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from inkdigits.reading.images import Picture
 
+#: A gap parts two numbers if it is wider than this share of the digits' height, and so many times the line's median gap.
+_GAP_HEIGHTS, _GAP_TIMES = 0.5, 2.0
 #: What stands in the text for a digit that the reader is unsure of.
 UNSURE = "?"
 
@@ -83,6 +87,16 @@ class Line:
         return "".join(str(d.best) for d in self.digits)
 
     @property
+    def words(self) -> tuple[Line, ...]:
+        """The line parted at its wide gaps: the numbers on it, as far as the spacing tells them."""
+        gaps = [max(0, right.box[0] - left.box[2]) for left, right in itertools.pairwise(self.digits)]
+        height = statistics.median(d.box[3] - d.box[1] for d in self.digits)
+        least = max(_GAP_HEIGHTS * height, _GAP_TIMES * statistics.median(gaps or [0]))
+        ends = [number for number, gap in enumerate(gaps, start=1) if gap > least]
+        parts = itertools.pairwise([0, *ends, len(self.digits)])
+        return tuple(Line(self.digits[start:end], self.page) for start, end in parts)
+
+    @property
     def box(self) -> Box:
         """The box around all digits."""
         left, top, right, bottom = zip(*(d.box for d in self.digits), strict=True)
@@ -133,6 +147,7 @@ class Reading:
             {
                 "text": line.text,
                 "best_text": line.best_text,
+                "words": [word.text for word in line.words],
                 "box": list(line.box),
                 "page": line.page,
                 "digits": [_plain(d) for d in line.digits],
@@ -154,7 +169,7 @@ class Reading:
         return json.dumps(self.to_dict())
 
     def to_csv(self) -> str:
-        """A row for each digit, under a header: page, line, position, label, best guess, confidence, box, probabilities."""
+        """A row for each digit, under a header: its page, line, word and place, labels, box and probabilities."""
         from inkdigits.reading import writers
 
         return writers.table([("", self)], ",")

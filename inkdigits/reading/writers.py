@@ -25,7 +25,10 @@ Named = Sequence[tuple[str, Reading]]
 #: The form on a page, from 1, of a picture, and what stands in its fields.
 Sheet: TypeAlias = "tuple[str, int, Mapping[str, FieldReading]]"
 
-_COLUMNS = ("source", "page", "line", "text", "position", "label", "best", "confidence", "left", "top", "right", "bottom")
+_COLUMNS = (
+    *("source", "page", "line", "text", "word", "position", "label", "best", "confidence"),
+    *("left", "top", "right", "bottom"),
+)
 #: Endings of overlay pictures, and the formats behind them.
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
@@ -133,10 +136,11 @@ def table(readings: Named, delimiter: str) -> str:
 
 
 def _digit_rows(line: Line) -> Iterator[tuple[object, ...]]:
-    for position, digit in enumerate(line.digits, start=1):
+    digits = [(number, digit) for number, word in enumerate(line.words, start=1) for digit in word.digits]
+    for position, (word, digit) in enumerate(digits, start=1):
         probabilities = [round(p, 6) for p in digit.probabilities.tolist()]
         label = "" if digit.label is None else digit.label
-        yield position, label, digit.best, max(probabilities), *digit.box, *probabilities
+        yield word, position, label, digit.best, max(probabilities), *digit.box, *probabilities
 
 
 def hocr(readings: Named) -> str:
@@ -157,13 +161,16 @@ def hocr(readings: Named) -> str:
 
 
 def _hocr_line(line: Line) -> str:
+    return f'<span class="ocr_line" title="{_bbox(line.box)}">{" ".join(_hocr_word(word) for word in line.words)}</span>\n'
+
+
+def _hocr_word(word: Line) -> str:
     characters = "".join(
         f'<span class="ocrx_cinfo" title="x_bboxes {" ".join(map(str, d.box))}; x_conf {100 * d.confidence:.2f}">{shown}</span>'
-        for d, shown in zip(line.digits, line.text, strict=True)
+        for d, shown in zip(word.digits, word.text, strict=True)
     )
-    sure = 100 * min(d.confidence for d in line.digits)
-    word = f'<span class="ocrx_word" title="{_bbox(line.box)}; x_wconf {sure:.0f}">{characters}</span>'
-    return f'<span class="ocr_line" title="{_bbox(line.box)}">{word}</span>\n'
+    sure = 100 * min(d.confidence for d in word.digits)
+    return f'<span class="ocrx_word" title="{_bbox(word.box)}; x_wconf {sure:.0f}">{characters}</span>'
 
 
 def _bbox(box: Box) -> str:

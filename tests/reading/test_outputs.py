@@ -36,7 +36,28 @@ def test_tables_hold_every_digit(page: inkdigits.Reading) -> None:
         assert tuple(int(row[edge]) for edge in ("left", "top", "right", "bottom")) == digit.box
         assert float(row[f"p{digit.best}"]) == pytest.approx(digit.confidence, abs=1e-5)
         assert row["text"] in page.text.split("\n")
+        assert int(row["word"]) == 1 or row["text"] != "60025"
     assert [int(row["line"]) for row in rows] == [i for i, line in enumerate(page.lines, 1) for _ in line.digits]
+
+
+def line_of(lefts: list[int], width: int = 14, height: int = 20) -> inkdigits.Line:
+    boxes = [(left, 0, left + width, height) for left in lefts]
+    return inkdigits.Line(tuple(inkdigits.Digit(1, np.eye(10, dtype=np.float32)[1], box) for box in boxes))
+
+
+def test_wide_gaps_part_numbers_and_even_ones_do_not(page: inkdigits.Reading) -> None:
+    assert [[word.text for word in line.words] for line in page.lines] == [
+        ["2048", "771"],
+        ["60025"],
+        ["1984", "39"],
+        ["88", "4071", "6"],
+    ]
+    assert page.to_dict()["lines"][0]["words"] == ["2048", "771"]
+    assert len(line_of([0]).words) == 1
+    assert len(line_of([0, 50, 100, 150]).words) == 1  # a digit in each cell of a form
+    assert [len(word.digits) for word in line_of([0, 16, 32, 80, 96]).words] == [3, 2]
+    assert len(line_of([0, 10, 20, 36]).words) == 1  # they touch, and the last does not
+    assert page.lines[0].words[0].box[2] < page.lines[0].words[1].box[0]
 
 
 def test_a_page_without_digits_has_a_row_in_the_table() -> None:
@@ -59,7 +80,7 @@ def test_hocr_is_well_formed_and_holds_text_and_boxes(page: inkdigits.Reading) -
     root = ET.fromstring(page.to_hocr())
     spaces = {"h": "http://www.w3.org/1999/xhtml"}
     lines = root.findall(".//h:span[@class='ocr_line']", spaces)
-    assert "\n".join("".join(line.itertext()) for line in lines) == page.text
+    assert ["".join(line.itertext()) for line in lines] == ["2048 771", "60025", "1984 39", "88 4071 6"]
     assert lines[0].get("title") == "bbox " + " ".join(map(str, page.lines[0].box))
     assert f"bbox 0 0 {page.size[0]} {page.size[1]}" in str(root.find(".//h:div", spaces).get("title"))  # type: ignore[union-attr]
 
