@@ -53,11 +53,10 @@ notebooks: $(VENV)/.train ## run the notebooks and write them into docs/notebook
 	@$(PIP) -e '.[notebooks]'
 	@$(VENV)/bin/python docs/make_notebooks.py
 
-weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (three hours on two cores)
+weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (two hours on two cores)
 	@$(RUN) train-reader
 	@cp models/reader/digit.onnx models/reader/line.onnx models/reader/meta.json inkdigits/weights/reader/
-	@$(RUN) train --recipe best --resume
-	@$(RUN) train --recipe default --epochs 30 --teacher best --run shipped
+	@$(RUN) train --recipe default --run shipped
 	@$(RUN) evaluate --model shipped
 	@cp models/shipped/model.onnx inkdigits/weights/default/model.onnx
 	@cp models/shipped/meta.json inkdigits/weights/default/meta.json
