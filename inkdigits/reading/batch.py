@@ -66,13 +66,16 @@ def check_outputs(names: list[str], output: Path | None, draw: Path | None, expl
             raise UsageError(f"{explain} is no .png file: let its name end so")
         if len(names) > 1:
             raise UsageError(f"--explain shows the steps for one picture, not for {len(names)}: name one")
-    wanted = [path for path in (output, *overlays(names, draw), explain) if path]
+    wanted, taken = [path for path in (output, *overlays(names, draw), explain) if path], set[Path]()
     pictures = {Path(name).resolve() for name in names if name != STDIN}
-    for number, path in enumerate(wanted):
+    if draw and draw.resolve() in {path.parent for path in pictures}:
+        raise UsageError(f"{draw} holds pictures that are to be read: name another folder for --draw")
+    for path in wanted:
         if path.resolve() in pictures:
-            raise UsageError(f"{path} is a picture that is to be read: name another file or folder for what is written")
-        if path.resolve() in (other.resolve() for other in wanted[:number]):
+            raise UsageError(f"{path} is a picture that is to be read: name another file for what is written")
+        if path.resolve() in taken:
             raise UsageError(f"{path} is named twice: give each output a name of its own")
+        taken.add(path.resolve())
     for path in {path.resolve().parent: path for path in wanted}.values():
         check_writable(path)
 

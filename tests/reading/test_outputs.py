@@ -165,7 +165,7 @@ def test_no_picture_is_lost_to_an_output(folder: Path, tmp_path: Path, run_cli: 
     before = picture.read_bytes()
     for asked, said in (
         (["--draw", picture], "is a picture that is to be read"),
-        (["--draw", folder], "is a picture that is to be read"),
+        (["--draw", folder], "holds pictures that are to be read"),
         (["--explain", picture], "is a picture that is to be read"),
         (["--draw", tmp_path / "z.png", "--explain", tmp_path / "z.png"], "is named twice"),
         (["-o", picture / "below" / "x.csv"], "cannot be written"),
