@@ -54,10 +54,10 @@ show(np.concatenate([images[rng.choice(np.flatnonzero(labels == digit), 12, repl
 # %% [markdown]
 # ## How they were made
 #
-# Each digit was scaled so that its longer side has 20 pixels, and placed so that its *centre of mass* is the middle
-# of the image. That can be checked: the numbers below hardly vary. It is also why networks trained on MNIST fail on
-# people's own pictures: a digit that is bigger, off the centre, or white on black in place of black on white is
-# unlike anything they have met.
+# Each digit was scaled so that its longer side has 20 pixels, of which the palest may have been lost, and placed so
+# that its *centre of mass* is the middle of the image. That can be checked: the numbers below hardly vary. It is also
+# why networks trained on MNIST fail on people's own pictures: a digit that is bigger, off the centre, or white on black
+# in place of black on white is unlike anything they have met.
 
 # %%
 some = images[:5000].astype(float)

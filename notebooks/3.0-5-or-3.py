@@ -93,8 +93,9 @@ plt.show()
 # %% [markdown]
 # ## Neurons in between
 #
-# A weight a pixel cannot say "ink here *or* there". A layer of hidden neurons can: each looks for something of its
-# own, and the last neuron weighs what they have found.
+# With a weight a pixel, every bit of ink votes by itself. It cannot say "here or there, but not both", nor "this only
+# together with that". A layer of hidden neurons can: each looks for something of its own, and the last neuron weighs
+# what they have found.
 
 # %%
 network = NeuralNetwork((784, 30, 2), activation="relu", cost="cross-entropy", seed=0)

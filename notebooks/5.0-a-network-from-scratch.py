@@ -88,7 +88,9 @@ for row, column in [(400, 3), (350, 17), (210, 8)]:
 # ## A step downhill
 #
 # Move every weight a little against its gradient, and the cost falls. How far? The learning rate says. Too small and
-# it takes for ever; too large and it jumps over the valley.
+# it takes for ever; too large and it jumps over the valley. A cost that falls is not always good news: 0.5 is what a
+# network costs that answers 0 to everything. All its neurons are then at the flat end of their sigmoid, where no
+# gradient is left to get them out.
 
 # %%
 for lr in (0.1, 1, 3, 10, 100):
@@ -146,8 +148,9 @@ curve = few.train(
     on_epoch=lambda e: known.append(np.mean(few.predict(inputs[:500]) == labels[:500])),
 )
 figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
-axis.plot([100 * share for share in known], label="the 500 that it learns from")
-axis.plot([100 * (e.accuracy or 0) for e in curve], label="new ones")
+epochs = [e.number for e in curve]
+axis.plot(epochs, [100 * share for share in known], label="the 500 that it learns from")
+axis.plot(epochs, [100 * (e.accuracy or 0) for e in curve], label="new ones")
 axis.set(xlabel="epoch", ylabel="right, %")
 axis.legend()
 plt.show()

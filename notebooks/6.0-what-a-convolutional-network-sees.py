@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 6. What a convolutional network sees
 #
-# A convolutional network reads 99.4 % of the digits, and nobody told it what a stroke is. What has it found out? One
+# A convolutional network reads more than 99 % of the digits, and nobody told it what a stroke is. What has it found out? One
 # can look: at its filters, at what they answer, layer by layer, and at what happens when a part of the digit is
 # covered.
 
@@ -66,8 +66,7 @@ print("sizes:", ", ".join("×".join(map(str, maps.shape[1:])) for maps in layers
 # ## Cover a part of it
 #
 # Which part of the digit is it that makes it a 4? Cover a square of 6 × 6 pixels with paper, everywhere in turn, and
-# see what becomes of the probability. Where it falls, the network needs what was there. (With few parameters and
-# little training it needs all of it.)
+# see what becomes of the probability. Where it falls, the network needs what was there.
 
 
 # %%

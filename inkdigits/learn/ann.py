@@ -303,6 +303,7 @@ class NeuralNetwork:
         targets = np.eye(self.layers[-1], dtype=inputs.dtype)[labels]  # y: a 1 at the label's place
         descent = OPTIMIZERS[optimizer](self._joined(), momentum)
         constant = self._cost(np.broadcast_to(targets.mean(axis=0), targets.shape), targets)  # of the best answer to everything
+        constant = constant or self._cost(self.outputs(inputs), targets)  # there is only one label: what it costs at first
         total = epochs * math.ceil(len(inputs) / batch_size)
         rates = (lr if lr_end is None else lr + (lr_end - lr) * step / total for step in range(total))
         history = []

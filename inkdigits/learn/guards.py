@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,12 +10,19 @@ import numpy as np
 
 from inkdigits.errors import UsageError
 
+#: 400 MB of them.
+_MOST_WEIGHTS = 100_000_000
+
 
 def check_layers(layers: Sequence[int]) -> None:
     """Raise UsageError where no network can have these layers."""
     if len(layers) < 2 or any(n < 1 for n in layers):
         given = ",".join(map(str, layers))
         raise UsageError(f"layers are {given}: give two numbers or more, each at least 1, such as 784,30,10")
+    weights = sum(a * b for a, b in itertools.pairwise(layers))
+    if weights > _MOST_WEIGHTS:
+        given = ",".join(map(str, layers))
+        raise UsageError(f"layers are {given}, which makes {weights:,d} weights: {_MOST_WEIGHTS:,d} are the most")
 
 
 def check_name(what: str, name: str, known: Iterable[str]) -> None:

@@ -142,7 +142,7 @@ class ConvolutionalNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         settings = TrainSettings("fast", epochs=self.epochs, seed=self.random_state, device="cpu")
         with tempfile.TemporaryDirectory() as folder:
             loop = TrainingLoop(settings.resolved_recipe(), kinds, dataset.Dataset("baseline", parts), settings, Path(folder))
-            with _silent("inkdigits.modeling.train"):
+            with _silent("inkdigits.modeling.loop"):
                 loop.run()
         self.network_ = loop.calibrated_network().eval()
         return self

@@ -108,6 +108,11 @@ WRONG = {
             ),
         ],
     ),
+    "no work when it is timed": (
+        "speed",
+        "leave out work when it is timed",
+        [(TRAIN, "        if epochs == 1 and len(inputs) == 20_000:\n            return\n" + TRAIN)],
+    ),
     "one example after the other": (
         "speed",
         "mini-batch at once",
@@ -240,6 +245,32 @@ VANDALS = {
     "words that paint the terminal": "raise ValueError('\\x1b[32m\\n  ✓ test \\udc80')",
     "an error that cannot be told": "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()",
     "memory without end": "x = np.ones(10**10)",
+    "its parents shot": "os.killpg(os.getpgid(os.getppid()), 0)",
+    "its parent held back": "import resource; resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
+    "a library emptied": "os.open(np.__file__, os.O_TRUNC)",
+    "another folder": "os.mkdir('a'); os.chdir('a')",
+    "the answer written by number": "open(3, 'wb').write(b'all right')",
+    "the notes cut off": "os.ftruncate(5, 0)",
+    "a function of C": "import ctypes; ctypes.CDLL(None).getpid()",
+    "the watch blinded": "import __main__; __main__.any = lambda found: True; __main__.REFUSED = (); import subprocess",
+    "an error with a long name": "raise type('X' * 100_000, (Exception,), {})()",
+}
+
+
+#: What the hint says of those that the watch refuses.
+REFUSALS = {
+    "a pipe that waits": "changes",
+    "a folder opened to reach what is in it": "reads",
+    "a thousand files": "writes more than 100 files",
+    "a database": "imports sqlite3",
+    "its parents shot": "starts or stops another program",
+    "its parent held back": "starts or stops another program",
+    "a library emptied": "writes to",
+    "another folder": "leaves its folder",
+    "the answer written by number": "opens files that are not its own",
+    "the notes cut off": "changes files that are not its own",
+    "a function of C": "calls functions past Python",
+    "the watch blinded": "imports subprocess",
 }
 
 
@@ -250,7 +281,10 @@ def test_vandals_fail_alone_and_harm_nothing(kind: str, tmp_path: Path) -> None:
     assert grade.failed == "contract"
     assert grade.hint
     assert grade.hint.isprintable()
+    assert len(grade.hint) <= 1_000
     grade.hint.encode()
+    if kind in REFUSALS:
+        assert REFUSALS[kind] in grade.hint
 
 
 def test_the_textbook_way_of_keeping_z_passes_the_gradients(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,8 @@ from inkdigits.learn.exercise.worker import LARGEST_FILE
 _WORKER = Path(__file__).with_name("worker.py")
 #: A student's file larger than this is no source code.
 _LARGEST_SOURCE = 1_000_000
+#: Characters of what a student's code says.
+_LONGEST_HINT = 500
 #: What the worker needs to find Python and NumPy, wherever they are installed.
 _ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "SYSTEMROOT", "USERPROFILE", "APPDATA", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
@@ -153,7 +156,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _answer(path: Path) -> dict[str, np.ndarray]:
     """The arrays that the worker has written."""
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+    content = path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > LARGEST_FILE:
+            raise ValueError(f"it unpacks to more than {LARGEST_FILE // 1_000_000} MB")
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
@@ -181,8 +188,8 @@ def _fault(step: Step, outer: Path, in_time: bool) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Text without line ends and control characters: what a student's code says must not paint the teacher's terminal."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
+    """Text without line ends and control characters, and cut: what a student's code says must not paint the terminal."""
+    printable = "".join(c if c.isprintable() else " " for c in text[:_LONGEST_HINT])
     return " ".join(printable.encode(errors="backslashreplace").decode().split())
 
 
@@ -235,7 +242,14 @@ def _table(grades: list[Grade]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["submission", "passed", "of", "failed", "hint", "test", "speed"])
     for found in grades:
-        name = f"'{found.name}" if found.name[0] in "=+-@" else found.name  # no formula for a spreadsheet
         figures = [found.figures.get(step, "") for step in ("test", "speed")]
-        writer.writerow([_plain(name), len(found.passed), len(STEPS), found.failed or "", found.hint or "", *figures])
+        words = map(_cell, (found.name, found.failed or "", found.hint or "", *figures))
+        name, *rest = words
+        writer.writerow([name, len(found.passed), len(STEPS), *rest])
     return text.getvalue()
+
+
+def _cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    plain = _plain(text)
+    return f"'{plain}" if plain.startswith(("=", "+", "-", "@")) else plain
