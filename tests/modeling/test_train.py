@@ -209,7 +209,7 @@ def test_float32_is_used_where_the_processor_lacks_bfloat16(
 
 
 def test_every_recipe_has_the_size_it_states() -> None:
-    stated = dict(re.findall(r"^(\S+) .* ([\d,]{3,}) +\S", recipes.__doc__ or "", re.MULTILINE))
+    stated = dict(re.findall(r"^([a-z]\S+)  .*  ([\d,]{3,})  +\S", recipes.__doc__ or "", re.MULTILINE))
     counted = {name: f"{parameter_count(network_of(plan, task('digits'))):,}" for name, plan in RECIPES.items()}
     assert counted == stated
 
@@ -277,6 +277,7 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
 
 
 def test_interim_and_processed_are_reused(home: Project, mnist: Dataset) -> None:
+    dataset.make_features("mnist", home)
     manifest = home.processed / "mnist.json"
     before = manifest.stat().st_mtime_ns
     dataset.make_features("mnist", home)
