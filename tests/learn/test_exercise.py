@@ -111,7 +111,7 @@ WRONG = {
     "no work when it is timed": (
         "speed",
         "leave out work when it is timed",
-        [(TRAIN, "        if epochs == 1 and len(inputs) == 20_000:\n            return\n" + TRAIN)],
+        [(TRAIN, "        if epochs == 1 and len(inputs) == 20_000 and seed < 2:\n            return\n" + TRAIN)],
     ),
     "one example after the other": (
         "speed",

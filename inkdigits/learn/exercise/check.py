@@ -243,9 +243,8 @@ def _table(grades: list[Grade]) -> str:
     writer.writerow(["submission", "passed", "of", "failed", "hint", "test", "speed"])
     for found in grades:
         figures = [found.figures.get(step, "") for step in ("test", "speed")]
-        words = map(_cell, (found.name, found.failed or "", found.hint or "", *figures))
-        name, *rest = words
-        writer.writerow([name, len(found.passed), len(STEPS), *rest])
+        told = map(_cell, (found.failed or "", found.hint or "", *figures))
+        writer.writerow([_cell(found.name), len(found.passed), len(STEPS), *told])
     return text.getvalue()
 
 
