@@ -10,7 +10,7 @@ fast       99.186 ± 0.052       10     3.8      29,434      one epoch
 default    99.630 ± 0.032       5      195      79,722      30 epochs with deformations and bad pictures
 best       99.67                1      1,435    298,410     forty epochs, running average
 tiny-1k    98.455 ± 0.160       10     97       958         25 epochs; separable convolutions; one core
-tiny-4k    99.373 ± 0.075       6      173      4,298       25 epochs with small deformations; one core
+tiny-4k    99.377 ± 0.064       8      180      4,298       25 epochs with small deformations; one core
 tiny-8k    not measured yet     0               8,326       the same
 =========  ===================  =====  =======  ==========  ====================================================
 """
