@@ -170,7 +170,7 @@ class Template:
             known = set(Field.__dataclass_fields__) - {"name", "box", "cells"}
             _check_keys("the grid", content["grid"], {"rows", "columns"} | known, {"rows", "columns"})
             return cls.grid(corners=corners, **_with_tuples(content["grid"]))
-        if not isinstance(content.get("fields"), list):
+        if not isinstance(content.get("fields"), list | tuple):
             raise UsageError("the template has no list of fields: give fields or grid")
         fields = tuple(_field(f"field {number}", field) for number, field in enumerate(content["fields"], start=1))
         return cls(fields, corners, content.get("aspect"))
@@ -205,7 +205,7 @@ def _check_keys(what: str, content: Any, known: set[str], needed: set[str] = fro
 
 def _field(what: str, content: Any) -> Field:
     _check_keys(what, content, set(Field.__dataclass_fields__), {"name", "box"})
-    if not isinstance(content["box"], list):
+    if not isinstance(content["box"], list | tuple):
         raise UsageError(f"{what} has the box {content['box']!r}: give left, top, right, bottom as shares in 0 to 1")
     return Field(**_with_tuples(content))
 

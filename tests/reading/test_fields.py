@@ -206,6 +206,13 @@ def test_the_command(mnist: Dataset, tmp_path: Path, run_cli: Callable[..., tupl
     assert "none.json does not exist" in err
 
 
+def test_plain_data_may_hold_tuples_in_place_of_lists() -> None:
+    box, length = (0, 0, 0.5, 1), (2, 4)
+    wanted = Template((Field("a", box, length=length),))
+    assert Template.from_dict({"fields": ({"name": "a", "box": box, "length": length},)}) == wanted
+    assert Template.from_dict({"fields": [{"name": "a", "box": list(box), "length": list(length)}]}) == wanted
+
+
 def test_every_sheet_of_a_file_is_a_row(mnist: Dataset, tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
     first, second = (Image.fromarray(sheet_of(mnist, rows)) for rows in (["42", "7."], ["10", "63"]))
     first.save(tmp_path / "forms.tif", save_all=True, append_images=[second])
