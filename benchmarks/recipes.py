@@ -14,7 +14,7 @@ import argparse
 from dataclasses import replace
 
 import numpy as np
-from results import Results, Run, fingerprint, machine, markdown, spread
+from results import Results, Run, fingerprint, key_of, machine, markdown, spread
 
 from inkdigits.config import Project
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
@@ -33,11 +33,10 @@ SETTINGS = {name: TrainSettings(name) for name in RECIPES}
 SETTINGS["distilled"] = TrainSettings("default", teachers=(run_name("best", 0),))
 
 
-def recipe_key(name: str) -> str:
+def recipe_key(name: str, device: str = "auto") -> str:
     """A name with a fingerprint of all its settings, the teachers' too, and the processor."""
     plans = [SETTINGS[name].resolved_recipe(), *[RECIPES["best"] for _ in SETTINGS[name].teachers]]
-    place = machine()
-    return f"{name}-{fingerprint(*plans)} · {place['gpu'] or place['processor']}"
+    return key_of(f"{name}-{fingerprint(*plans)}", device)
 
 
 def run_seed(name: str, seed: int, device: str) -> Run:
@@ -60,11 +59,11 @@ def run_seed(name: str, seed: int, device: str) -> Run:
     }
 
 
-def table(results: Results) -> str:
+def table(results: Results, device: str) -> str:
     """The results as a Markdown table."""
     head = ["recipe", "test accuracy, %", "validation, %", "runs", "training, s", "parameters", "ONNX file"]
     head += ["calibration error, %", "errors among the surest 99 %, 95 %"]
-    measured = {name: runs for name in SETTINGS if (runs := results.of(recipe_key(name)))}
+    measured = {name: runs for name in SETTINGS if (runs := results.of(recipe_key(name, device)))}
     rows = [
         [
             f"`{name}`",
@@ -94,11 +93,11 @@ def main() -> None:
     args = parser.parse_args()
     results = Results("recipes")
     for name in [] if args.table else args.recipes:
-        for seed in results.missing(recipe_key(name), args.seeds):
+        for seed in results.missing(recipe_key(name, args.device), args.seeds):
             run = run_seed(name, seed, args.device)
-            results.add(recipe_key(name), run)
+            results.add(recipe_key(name, args.device), run)
             print(f"{name} seed {seed}: {100 * run['test_accuracy']:.2f} % in {run['seconds']:.1f} s", flush=True)
-    print(table(results))
+    print(table(results, args.device))
 
 
 if __name__ == "__main__":

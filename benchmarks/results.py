@@ -66,6 +66,12 @@ def machine(device: str = "auto") -> Run:
     }
 
 
+def key_of(what: str, device: str = "auto") -> str:
+    """Runs of one kind: what was run, with which settings, and on which processor."""
+    place = machine(device)
+    return f"{what} · {place['gpu'] or place['processor']}"
+
+
 def spread(runs: list[Run], name: str, digits: int, scale: float = 1.0) -> str:
     """Mean ± standard deviation of a figure over runs; of a single one there is no deviation."""
     values = scale * np.array([run[name] for run in runs], float)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from results import Results, Run, fingerprint, machine, markdown, spread
+from results import Results, Run, fingerprint, key_of, machine, markdown, spread
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -152,15 +152,9 @@ def measured(seconds: float, predict: Predict, test: dataset.Part) -> Run:
     return {"seconds": seconds, "test_accuracy": float(np.mean(answers == labels)), "images_per_second": rate}
 
 
-def key_of(what: str, device: torch.device) -> str:
-    """Runs of one kind: what was trained with which settings, on which processor."""
-    place = machine(device.type)
-    return f"{what} · {place['gpu'] or place['processor']}"
-
-
 def goal_key(goal: str, device: torch.device) -> str:
     """Of one of our goals; a changed recipe gives another."""
-    return key_of(f"{goal} {fingerprint(GOALS[goal].resolved_recipe())}", device)
+    return key_of(f"{goal} {fingerprint(GOALS[goal].resolved_recipe())}", device.type)
 
 
 def table(results: Results, device: torch.device, images: int) -> str:
@@ -178,7 +172,7 @@ def table(results: Results, device: torch.device, images: int) -> str:
         gflops = [operations(plan, images) / run["seconds"] / 1e9 / run["peak_gflops"] for run in runs]
         add(f"inkdigits `{plan.name}`, {plan.epochs} epoch{'s' * (plan.epochs > 1)}", runs, f"{100 * np.mean(gflops or 0):.0f}")
     for name in OTHERS:
-        add(name, results.of(key_of(name, device)))
+        add(name, results.of(key_of(name, device.type)))
     return markdown(rows)
 
 
@@ -202,11 +196,11 @@ def main() -> None:
             )
             print(f"{goal} seed {seed}: {100 * run['test_accuracy']:.2f} % in {seconds:.2f} s", flush=True)
     for name, fit in OTHERS.items() if args.others and not args.table else ():
-        for seed in results.missing(key_of(name, device), 1):
+        for seed in results.missing(key_of(name, device.type), 1):
             started = time.perf_counter()
             predict = fit(seed, images, labels, device)
             run = {"seed": seed, **measured(time.perf_counter() - started, predict, data.part("test"))}
-            results.add(key_of(name, device), run | {"machine": machine(device.type)})
+            results.add(key_of(name, device.type), run | {"machine": machine(device.type)})
             print(f"{name}: {100 * run['test_accuracy']:.2f} % in {run['seconds']:.1f} s", flush=True)
     print(table(results, device, len(images)))
 

@@ -302,8 +302,7 @@ class NeuralNetwork:
         rng = np.random.default_rng(seed)
         targets = np.eye(self.layers[-1], dtype=inputs.dtype)[labels]  # y: a 1 at the label's place
         descent = OPTIMIZERS[optimizer](self._joined(), momentum)
-        constant = self._cost(np.broadcast_to(targets.mean(axis=0), targets.shape), targets)  # of the best answer to everything
-        constant = constant or self._cost(self.outputs(inputs), targets)  # there is only one label: what it costs at first
+        highest = self._highest_cost(inputs, targets)
         total = epochs * math.ceil(len(inputs) / batch_size)
         rates = (lr if lr_end is None else lr + (lr_end - lr) * step / total for step in range(total))
         history = []
@@ -314,7 +313,7 @@ class NeuralNetwork:
             # zip asks for a batch before it asks for a rate: an epoch takes as many rates as it has batches.
             cost = self._epoch(inputs, targets, zip(batches, rates, strict=False), descent, l2, augment, rng)
             seconds = time.perf_counter() - started
-            if not cost <= 4 * constant or self._is_dead(inputs):  # nan compares as false
+            if not cost <= highest or self._is_dead(inputs):  # nan compares as false
                 fix = f"try a tenth of the learning rate, {lr / 10:g}"
                 raise UsageError(f"the training diverges: its cost is {cost:.3g} in epoch {number}; {fix}")
             accuracy = float(np.mean(self.predict(validation[0]) == validation[1])) if validation else None
@@ -404,6 +403,11 @@ class NeuralNetwork:
             raise ModelError(f"{path} is no network of inkdigits learn train, or damaged ({error}): train it again") from None
         network.weights, network.biases = weights, biases
         return network
+
+    def _highest_cost(self, inputs: np.ndarray, targets: np.ndarray) -> float:
+        """What costs more diverges: four times the best answer to everything or, of a single label, the first answers."""
+        constant = self._cost(np.broadcast_to(targets.mean(axis=0), targets.shape), targets)
+        return 4 * (constant or self._cost(self.outputs(inputs), targets))
 
     def _is_dead(self, inputs: np.ndarray) -> bool:
         """Whether its outputs are the same for all inputs: no gradient will bring such a network back."""
