@@ -36,6 +36,32 @@ REFUSED = (
     *("inkdigits", "torch", "sklearn", "scipy", "tensorflow", "keras", "jax", "onnxruntime", "matplotlib", "pandas"),
     *("subprocess", "_posixsubprocess", "multiprocessing", "socket", "_socket", "sqlite3", "_sqlite3", "mmap"),
 )
+#: Events that change the files they name; these must lie in the code's own folder.
+CHANGES = (
+    *("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod", "os.chown"),
+    *("os.utime", "os.setxattr", "os.removexattr", "shutil.rmtree", "shutil.move", "shutil.copyfile", "shutil.copytree"),
+)
+_PROGRAMS = (
+    *(
+        "subprocess.Popen",
+        "os.system",
+        "os.exec",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.fork",
+        "os.forkpty",
+        "os.kill",
+        "os.killpg",
+    ),
+    *("signal.pthread_kill", "resource.prlimit", "resource.setrlimit"),
+)
+_NETWORK = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "sqlite3.connect")
+#: Events that are refused whatever they are about, and what is said of them.
+NEVER = {
+    **dict.fromkeys(_PROGRAMS, "starts or stops another program"),
+    **dict.fromkeys(_NETWORK, "uses the network or a database"),
+    **dict.fromkeys(("os.chdir", "os.fchdir"), "leaves its folder"),
+}
 #: So many files may be opened for writing.
 MOST_FILES = 100
 
@@ -52,28 +78,18 @@ def limit_resources() -> None:
 
 
 def watch(notes: Any) -> None:
-    """Refuse what the code may not do, and note it in a file that is open already."""
+    """Refuse what the code may not do, and note it in a file that is open already.
+
+    What the hook needs is bound here, once: the code may rename the builtins and our constants, but not these.
+    """
     here = os.path.realpath(".")
     libraries = [os.path.dirname(str(module.__file__)) for module in (os, np)]  # noqa: PTH120
     code = [sys.prefix, sys.base_prefix, *libraries, __file__, *filter(None, sys.path)]
     readable = [here, os.path.realpath(os.devnull), *(os.path.realpath(path) for path in code)]
     real, is_folder, fsdecode, separator = os.path.realpath, os.path.isdir, os.fsdecode, os.sep
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-    changes = {"os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod", "os.chown"}
-    changes |= {
-        "shutil.rmtree",
-        "shutil.move",
-        "shutil.copyfile",
-        "shutil.copytree",
-        "os.utime",
-        "os.setxattr",
-        "os.removexattr",
-    }
-    programs = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty"}
-    programs |= {"os.kill", "os.killpg", "signal.pthread_kill", "resource.prlimit", "resource.setrlimit"}
-    network = {"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto", "sqlite3.connect"}
-    written, most, refused = 0, MOST_FILES, frozenset(REFUSED)
-    any_of, is_a = any, isinstance  # what the hook needs is its own: the code may rename the builtins
+    changes, never, modules, most, written = frozenset(CHANGES), dict(NEVER), frozenset(REFUSED), MOST_FILES, 0
+    any_of, is_a = any, isinstance
 
     def refuse(what: str) -> NoReturn:
         os.write(notes.fileno(), (what + "\n").encode(errors="backslashreplace"))
@@ -83,48 +99,55 @@ def watch(notes: Any) -> None:
         full = real(fsdecode(path))
         return any_of(full == folder or full.startswith(folder + separator) for folder in folders)
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+    def opened(path: Any, mode: str | None, flags: int) -> None:
         nonlocal written
+        if is_a(path, int):
+            if path > 2:
+                refuse("opens files that are not its own")
+            return
+        writes = flags & writing != 0 or any_of(c in (mode or "") for c in "wax+")
+        written += writes
+        if writes and not within(path, readable[:2]):
+            refuse(f"writes to {fsdecode(path)}")
+        if written > most:
+            refuse(f"writes more than {most} files")
+        # A folder that is open serves to reach what lies in it, unseen by this hook.
+        if not within(path, readable) or (is_folder(path) and not within(path, [here])):
+            refuse(f"reads {fsdecode(path)}")
+
+    def changed(paths: tuple[Any, ...]) -> None:
+        if is_a(paths[0], int):
+            refuse("changes files that are not its own")
+        for path in paths:
+            if is_a(path, (str, bytes)) and not within(path, [here]):
+                refuse(f"changes {fsdecode(path)}")
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
-            path, mode, flags = arguments
-            if is_a(path, int):
-                if path > 2:
-                    refuse("opens files that are not its own")
-                return
-            writes = flags & writing != 0 or any_of(c in (mode or "") for c in "wax+")
-            written += writes
-            if writes and not within(path, readable[:2]):
-                refuse(f"writes to {fsdecode(path)}")
-            if written > most:
-                refuse(f"writes more than {most} files")
-            # A folder that is open serves to reach what lies in it, unseen by this hook.
-            if not within(path, readable) or (is_folder(path) and not within(path, [here])):
-                refuse(f"reads {fsdecode(path)}")
+            opened(*arguments)
         elif event in changes:
-            if is_a(arguments[0], int):
-                refuse("changes files that are not its own")
-            for path in arguments:
-                if is_a(path, (str, bytes)) and not within(path, [here]):
-                    refuse(f"changes {fsdecode(path)}")
-        elif event in ("os.chdir", "os.fchdir"):
-            refuse("leaves its folder")
+            changed(arguments)
+        elif event in never:
+            refuse(never[event])
         elif event.startswith("ctypes."):
             refuse("calls functions past Python")
-        elif event in programs:
-            refuse("starts or stops another program")
-        elif event in network:
-            refuse("uses the network or a database")
-        elif event == "import" and arguments[0].split(".")[0] in refused:
+        elif event == "import" and arguments[0].split(".")[0] in modules:
             refuse(f"imports {arguments[0].split('.')[0]}")
+
+    without_pipes(refuse)
+    sys.addaudithook(hook)
+
+
+def without_pipes(refuse: Callable[[str], NoReturn]) -> None:
+    """Refuse pipes and devices too, of which no event tells."""
 
     def pipe(*arguments: Any, **named: Any) -> NoReturn:
         refuse("makes a pipe or a device")
 
-    for module in (os, sys.modules.get("posix")):  # no event tells of these
+    for module in (os, sys.modules.get("posix")):
         for name in ("mkfifo", "mknod"):
             if hasattr(module, name):
                 setattr(module, name, pipe)
-    sys.addaudithook(hook)
 
 
 # --- The questions: each gives arrays, by name ------------------------------------------------------------------------
