@@ -28,6 +28,11 @@ def has_bfloat16(device: torch.device) -> bool:
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
+def precision(device: torch.device) -> str:
+    """What products are taken in while training: ``bfloat16`` or ``float32``."""
+    return "bfloat16" if has_bfloat16(device) else "float32"
+
+
 def mixed_precision(device: torch.device) -> torch.autocast:
     """A context for a forward pass: products in bfloat16 where the processor has it, all else in float32."""
     return torch.autocast(device.type, torch.bfloat16, enabled=has_bfloat16(device))

@@ -28,7 +28,7 @@ from inkdigits.errors import MissingExtraError, ModelError, UsageError
 from inkdigits.files import atomic, sha256
 from inkdigits.modeling.augment import disturb
 from inkdigits.modeling.calibrate import fit_temperature
-from inkdigits.modeling.devices import device_of, mixed_precision
+from inkdigits.modeling.devices import device_of, mixed_precision, precision
 from inkdigits.modeling.networks import DigitNet
 from inkdigits.modeling.recipes import Recipe
 from inkdigits.modeling.settings import TrainSettings
@@ -83,6 +83,7 @@ class TrainingLoop:
         self.identity = {
             "settings": asdict(settings),
             "recipe": repr(plan),
+            "processor": [self.device.type, precision(self.device)],
             "data": {name: part.fingerprint() for name, part in data.parts.items()},
             "teachers": [sha256(safetensors_bytes(teacher)) for teacher in teachers],
         }
@@ -137,12 +138,13 @@ class TrainingLoop:
                 self.average.update_parameters(self.network)
             losses[step] = loss.detach()
             bar.update()
+        train_loss = float(losses.mean())  # a GPU is done by then, which the seconds have to wait for
         seconds = time.perf_counter() - started
         logits = self._logits()
         loss_validation = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(self.validation_targets))
         return {
             "epoch": epoch + 1,
-            "train_loss": float(losses.mean()),
+            "train_loss": train_loss,
             "train_losses": [round(float(part.mean()), 4) for part in losses.tensor_split(min(_LOSSES, self.steps))],
             "validation_loss": float(loss_validation),
             "validation_accuracy": float((logits.argmax(1) == self.validation_targets).mean()),
@@ -232,7 +234,7 @@ class TrainingLoop:
             logger.info("%s has no checkpoint: the run begins anew", self.folder)
             return
         try:
-            state = torch.load(path, map_location=self.device, weights_only=True)  # admits tensors and plain values only
+            state = torch.load(path, map_location="cpu", weights_only=True)  # admits tensors and plain values only
             identity = dict(state["identity"] if isinstance(state, dict) else {})
             differing = [name for name, own in self.identity.items() if identity.get(name) != own]
             if not differing:
@@ -251,7 +253,7 @@ class TrainingLoop:
 
 
 def _running_average(decay: float) -> Callable[[Sequence[torch.Tensor], Sequence[torch.Tensor], torch.Tensor | int], None]:
-    """An exponential average that begins as a plain one, so that the first, untrained weights are soon forgotten."""
+    """An exponential average that begins with a short memory, so that the first, untrained weights are soon forgotten."""
 
     @torch.no_grad()
     def update(averages: Sequence[torch.Tensor], values: Sequence[torch.Tensor], count: torch.Tensor | int) -> None:

@@ -19,7 +19,7 @@ from inkdigits.config import Project
 from inkdigits.errors import DataError, ModelError, UsageError
 from inkdigits.files import atomic, read_json, sha256, sha256_file, write_json
 from inkdigits.modeling import metrics
-from inkdigits.modeling.devices import has_bfloat16
+from inkdigits.modeling.devices import precision
 from inkdigits.modeling.export import export_onnx
 from inkdigits.modeling.loop import CHECKPOINT, TrainingLoop, network_of, safetensors_bytes
 from inkdigits.modeling.networks import DigitNet, parameter_count
@@ -164,7 +164,7 @@ def _meta(settings: TrainSettings, loop: TrainingLoop, network: DigitNet, data: 
         "test": None,  # filled in by evaluate
         "training_seconds": round(sum(line["seconds"] for line in loop.history), 2),
         "device": str(loop.device),
-        "precision": "bfloat16" if has_bfloat16(loop.device) else "float32",
+        "precision": precision(loop.device),
         **provenance(),
     }
 

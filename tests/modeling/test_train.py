@@ -21,7 +21,7 @@ from inkdigits import dataset
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.errors import LeakageError, MissingExtraError, ModelError, UsageError
-from inkdigits.modeling import recipes
+from inkdigits.modeling import devices, recipes
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
 from inkdigits.modeling.loop import CHECKPOINT, TrainingLoop, network_of
 from inkdigits.modeling.networks import DigitNet, parameter_count
@@ -109,7 +109,7 @@ def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(small: 
     train(settings, project)
     checkpoint = project.models / "r" / CHECKPOINT
     torch.save({"identity": {"settings": "other"}}, checkpoint)
-    with pytest.raises(UsageError, match="other settings and recipe and data and teachers"):
+    with pytest.raises(UsageError, match="other settings and recipe and processor and data and teachers"):
         train(settings, project, resume=True)
     for content in ({}, {"identity": 5}, torch.zeros(3), [1]):
         torch.save(content, checkpoint)
@@ -282,3 +282,13 @@ def test_interim_and_processed_are_reused(home: Project, mnist: Dataset) -> None
     before = manifest.stat().st_mtime_ns
     dataset.make_features("mnist", home)
     assert manifest.stat().st_mtime_ns == before
+
+
+def test_a_run_of_another_processor_is_not_taken_for_finished(
+    small: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
+    first = train(settings, project)
+    monkeypatch.setattr(devices, "has_bfloat16", lambda device: first.meta["precision"] == "float32")
+    again = train(settings, project, resume=True)
+    assert again.meta["precision"] != first.meta["precision"]
