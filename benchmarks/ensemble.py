@@ -41,10 +41,11 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=5)
     args = parser.parse_args()
     project, results, singles = Project.current(), Results("ensemble"), Results("recipes")
-    trained = len(singles.of(recipe_key(args.recipe)))
-    key = f"{args.members} × {recipe_key(args.recipe)}"
-    for number in results.missing(key, trained // args.members):
-        seeds = range(number * args.members, (number + 1) * args.members)
+    key, trained = f"{args.members} × {recipe_key(args.recipe)}", {run["seed"] for run in singles.of(recipe_key(args.recipe))}
+    groups = [range(first, first + args.members) for first in range(0, len(trained), args.members)]
+    complete = [number for number, seeds in enumerate(groups) if trained >= set(seeds)]
+    for number in results.missing(key, complete):
+        seeds = groups[number]
         folders = [str(project.models / run_name(args.recipe, seed)) for seed in seeds]
         run = {"seed": number, "seeds": list(seeds), **measured(folders, dataset.make_features("mnist", project))}
         results.add(key, run | {"machine": machine()})

@@ -3,9 +3,11 @@
     python benchmarks/recipes.py                     # fast and default, five seeds each
     python benchmarks/recipes.py --recipes best --seeds 3
     python benchmarks/recipes.py --recipes distilled # default that learns from best's seeds 0 to 4, which come first
+    OMP_NUM_THREADS=1 python benchmarks/recipes.py --recipes tiny-1k --first-seed 5
 
 Every finished seed is added to benchmarks/results/recipes.json at once, and a seed that is there is not run again; the
-results of other versions of a recipe are not mixed. The test set is read once a finished run. Run nothing else beside it.
+results of other versions of a recipe are not mixed (whoever changes how all recipes train has to delete what is there). The
+test set is read once a finished run. Seconds are those of the steps, without validation and checkpoints.
 """
 
 from __future__ import annotations
@@ -22,21 +24,27 @@ from inkdigits.modeling.recipes import RECIPES
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import train
 
-
-def run_name(name: str, seed: int) -> str:
-    """Where a seed's run is kept in ``models/``."""
-    return f"benchmark-{name}-{seed}"
-
-
-#: What can be measured: every recipe, and a network that learns from five others. The shipped one is ``default``'s seed 0.
+#: What can be measured: every recipe, and below a network that learns from five others.
 SETTINGS = {name: TrainSettings(name) for name in RECIPES}
-SETTINGS["distilled"] = TrainSettings("default", teachers=tuple(run_name("best", seed) for seed in range(5)))
+
+
+def version(name: str) -> str:
+    """A name with a fingerprint of all its settings, the teachers' too."""
+    plans = [SETTINGS[name].resolved_recipe(), *[RECIPES["best"] for _ in SETTINGS[name].teachers]]
+    return f"{name}-{fingerprint(*plans)}"
 
 
 def recipe_key(name: str, device: str = "auto") -> str:
-    """A name with a fingerprint of all its settings, the teachers' too, and the processor."""
-    plans = [SETTINGS[name].resolved_recipe(), *[RECIPES["best"] for _ in SETTINGS[name].teachers]]
-    return key_of(f"{name}-{fingerprint(*plans)}", device)
+    """Of a recipe's results: its version and the processor."""
+    return key_of(version(name), device)
+
+
+def run_name(name: str, seed: int) -> str:
+    """Where a seed's run is kept in ``models/``; another version of the recipe has another place."""
+    return f"benchmark-{version(name)}-{seed}"
+
+
+SETTINGS["distilled"] = TrainSettings("default", teachers=tuple(run_name("best", seed) for seed in range(5)))
 
 
 def run_seed(name: str, seed: int, device: str) -> Run:
@@ -61,7 +69,7 @@ def run_seed(name: str, seed: int, device: str) -> Run:
 
 def table(results: Results, device: str) -> str:
     """The results as a Markdown table."""
-    head = ["recipe", "test accuracy, %", "validation, %", "runs", "training, s", "parameters", "ONNX file"]
+    head = ["recipe", "test accuracy, %", "validation, %", "runs", "training, s", "cores", "parameters", "ONNX file"]
     head += ["calibration error, %", "errors among the surest 99 %, 95 %"]
     measured = {name: runs for name in SETTINGS if (runs := results.of(recipe_key(name, device)))}
     rows = [
@@ -71,6 +79,7 @@ def table(results: Results, device: str) -> str:
             spread(runs, "validation_accuracy", 3, 100),
             str(len(runs)),
             f"{np.mean([run['seconds'] for run in runs]):.1f}",
+            ", ".join(sorted({str(run["machine"]["threads"]) for run in runs})),
             f"{runs[0]['parameters']:,}",
             f"{runs[0]['model_bytes'] / 1000:.0f} kB",
             spread(runs, "calibration_error", 2, 100),
@@ -87,13 +96,14 @@ def main() -> None:
     """Train what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipes", nargs="+", default=["fast", "default"], choices=list(SETTINGS))
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--first-seed", type=int, default=0, help="so that several processes, a core each, can share the work")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--table", action="store_true", help="print the table of what is there, and run nothing")
     args = parser.parse_args()
     results = Results("recipes")
     for name in [] if args.table else args.recipes:
-        for seed in results.missing(recipe_key(name, args.device), args.seeds):
+        for seed in results.missing(recipe_key(name, args.device), range(args.first_seed, args.first_seed + args.seeds)):
             run = run_seed(name, seed, args.device)
             results.add(recipe_key(name, args.device), run)
             print(f"{name} seed {seed}: {100 * run['test_accuracy']:.2f} % in {run['seconds']:.1f} s", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,14 @@ class Results:
         """The runs of one kind, by their seeds."""
         return sorted(self.runs.get(key, []), key=lambda run: int(run["seed"]))
 
-    def missing(self, key: str, seeds: int) -> list[int]:
-        """Seeds that have not been run yet."""
-        return sorted(set(range(seeds)) - {run["seed"] for run in self.of(key)})
+    def missing(self, key: str, seeds: Iterable[int]) -> list[int]:
+        """Which of the seeds have not been run yet."""
+        return sorted(set(seeds) - {run["seed"] for run in self.of(key)})
 
     def add(self, key: str, run: Run) -> None:
-        """Keep a run; the file is written whole or not at all."""
+        """Keep a run, in place of one of the same seed; the file is written whole or not at all."""
         self.runs = self._read()  # another process may have added its own meanwhile
-        self.runs.setdefault(key, []).append(run)
+        self.runs[key] = [kept for kept in self.runs.get(key, []) if kept["seed"] != run["seed"]] + [run]
         files.write_json(self.path, self.runs)
 
 

@@ -1,7 +1,7 @@
 """How networks bear what happens to digits outside of MNIST: the mean error over thirteen corruptions at five strengths each.
 
     python benchmarks/robustness.py                  # the shipped network, and its recipe trained without augmentation
-    python benchmarks/robustness.py fast best        # and runs in models/, by their names
+    python benchmarks/robustness.py fast best        # and the first seeds that recipes.py has trained of these recipes
     python benchmarks/robustness.py --part validation
 
 The corruptions are our own, with fixed seeds, of the official test images. All but the strokes' thickness and JPEG are of kinds
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from recipes import SETTINGS, run_name
 from results import Results, Run, fingerprint, markdown
 
 from inkdigits import dataset, files
@@ -204,14 +205,14 @@ def plain(project: Project, data: dataset.Dataset) -> Path:
 def main() -> None:
     """Measure what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="*", help="names of runs in models/")
+    parser.add_argument("recipes", nargs="*", help=f"some of {', '.join(SETTINGS)}")
     parser.add_argument("--part", default="test", choices=["validation", "test"])
     args = parser.parse_args()
     project, results = Project.current(), Results("robustness")
     data = dataset.make_features("mnist", project)
     images, labels = data.part(args.part).labelled()
     models = {"shipped": load_model(), "without augmentation": load_model(plain(project, data))}
-    models |= {name: load_model(project.models / name) for name in args.runs}
+    models |= {name: load_model(project.models / run_name(name, 0)) for name in args.recipes}
     shown = []
     for name, model in models.items():
         key = f"{files.sha256_file(model.path)} {args.part}"
