@@ -25,6 +25,7 @@ from inkdigits.modeling.predict import Classifier
 from inkdigits.modeling.quantize import write_quantized
 
 ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "examples" / "drawing.png"
 
 
 def one_image_ms(model: Classifier, images: np.ndarray) -> float:
@@ -64,6 +65,8 @@ def main() -> None:
         seconds, megabytes = process(command, "predict", test, "-o", answers)
         table: dict[str, object] = {
             "images a second": round(len(images) / shortest(lambda: model.predict_proba(images))),
+            "model, kB": round(model.path.stat().st_size / 1000),
+            "model in 8 bits, kB": round(small.stat().st_size / 1000),
             "images a second in 8 bits": round(len(images) / shortest(lambda: quantized.predict_proba(images))),
             "test accuracy": float(np.mean(model.predict(images) == labels)),
             "test accuracy in 8 bits": float(np.mean(quantized.predict(images) == labels)),
@@ -72,14 +75,15 @@ def main() -> None:
             "its peak memory, MB": megabytes,
             "inkdigits --help, s": round(process(command, "--help")[0], 2),
             "import inkdigits, s": round(process(sys.executable, "-c", "import inkdigits")[0], 2),
-            "inkdigits read of one picture, s": round(process(command, "read", next((ROOT / "examples").glob("*.png")))[0], 2),
+            "inkdigits read of one picture, s": round(process(command, "read", PICTURE)[0], 2),
             "python -c pass, s": round(process(sys.executable, "-c", "pass")[0], 2),
         }
     if args.size:
         table["installed, MB"] = round(installed_mb())
     for name, value in table.items():
         print(f"{name:40} {value}")
-    files.write_json(FOLDER / "predict.json", table | {"machine": machine()})
+    kept = FOLDER / "predict.json"
+    files.write_json(kept, (files.read_json(kept) if kept.exists() else {}) | table | {"machine": machine()})
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class Augmentation:
         return torch.stack(rows, 1).view(n, 2, 3)
 
 
-# --- Bad pictures of a digit. Each function does one thing to every image, at a strength drawn for each alone. -----------
+# --- Bad pictures of a digit. Each function does one thing to every image, at strengths drawn for each. -----------
 
 
 #: How likely each of them befalls a disturbed image.

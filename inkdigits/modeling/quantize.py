@@ -1,4 +1,4 @@
-"""A trained classifier in 8 bits: a third of the size, and about 1.7 times as fast where the processor multiplies bytes.
+"""A trained classifier in 8 bits: a third of the size, and about 1.5 times as fast where the processor multiplies bytes.
 
 Source: B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference",
 CVPR 2018, section 2.
@@ -53,7 +53,9 @@ def quantize(run: str, project: Project | None = None) -> QuantizeResult:
         raise ModelError(f"{folder} has no meta.json of its model, which tells the data: train it again")
     data = dataset.make_features(meta["data"]["source"], project, meta["data"]["transpose"])
     path = folder / QUANTIZED
-    write_quantized(before.path, before.task.select(data.part("train"))[0][:_CALIBRATION_IMAGES], path)
+    training, _ = before.task.select(data.part("train"))
+    # From all over: folders have one digit after the other.
+    write_quantized(before.path, training[:: max(1, len(training) // _CALIBRATION_IMAGES)], path)
     images, targets = before.task.select(data.part("validation"))
     right = [float(np.mean(model.predict(images) == targets)) for model in (Classifier(path), before)]
     return QuantizeResult(path, *right)
