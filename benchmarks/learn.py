@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -52,7 +53,7 @@ def nielsen(train: loader.Examples, test: loader.Examples, epochs: int, seed: in
 
 def default(train: loader.Examples, test: loader.Examples, seed: int) -> tuple[float, int]:
     """Seconds of training with the command's defaults, and the number of test images that are wrong."""
-    d = {option.name: option.default for option in train_model.params}
+    d: dict[str, Any] = {str(option.name): option.default for option in train_model.params}
     layers = tuple(int(n) for n in d["layers"].split(","))
     network = NeuralNetwork(layers, activation=d["activation"], cost=d["cost"], seed=seed)
     settings = {name: d[name] for name in ("epochs", "batch_size", "lr", "lr_end", "momentum", "optimizer", "l2")}

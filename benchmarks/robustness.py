@@ -144,12 +144,8 @@ def lines(images: Images, strength: int, rng: np.random.Generator) -> Images:
 def jpeg(images: Images, strength: int, rng: np.random.Generator) -> Images:
     """Of quality 50 to 2."""
     quality = (50, 25, 12, 6, 2)[strength - 1]
-    return np.stack(
-        [
-            cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
-            for image in images
-        ]
-    )
+    pictures = [cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1] for image in images]
+    return np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE)) for file in pictures])
 
 
 def occlusion(images: Images, strength: int, rng: np.random.Generator) -> Images:
