@@ -112,10 +112,10 @@ def classical(make: Callable[[int], Any]) -> Fit:
 
 
 OTHERS: dict[str, Fit] = {
-    "pytorch/examples, 14 epochs": pytorch_example,
     "scikit-learn MLPClassifier": classical(lambda seed: MLPClassifier(random_state=seed)),
     "scikit-learn k-NN": classical(lambda seed: KNeighborsClassifier(n_jobs=-1)),
     "scikit-learn random forest": classical(lambda seed: RandomForestClassifier(random_state=seed, n_jobs=-1)),
+    "pytorch/examples, 14 epochs": pytorch_example,
 }
 
 # --- How near to the machine's peak ---
