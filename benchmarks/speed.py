@@ -161,13 +161,15 @@ def goal_key(goal: str, device: torch.device) -> str:
 
 def table(results: Results, device: torch.device, images: int) -> str:
     """The results of this machine as a Markdown table."""
-    rows = [["", "test accuracy, %", "n", "training, s", "share of peak, %", "images/s"]]
+    rows = [["", "test accuracy, %", "n", "training, s", "times `fast`", "share of peak, %", "images/s", "times `fast`"]]
+    first = results.of(goal_key(next(iter(GOALS)), device))  # what the ratios are to
 
     def add(name: str, runs: list[Run], share: str = "") -> None:
         if runs:
-            rate = np.mean([run["images_per_second"] for run in runs])
+            rate, first_rate = (np.mean([run["images_per_second"] for run in part]) for part in (runs, first))
+            longer = np.mean([run["seconds"] for run in runs]) / np.mean([run["seconds"] for run in first])
             figures = [spread(runs, "test_accuracy", 3, 100), str(len(runs)), spread(runs, "seconds", 2)]
-            rows.append([name, *figures, share, f"{rate:,.0f}"])
+            rows.append([name, *figures, f"{longer:.1f}", share, f"{rate:,.0f}", f"{rate / first_rate:.3g}"])
 
     for goal, settings in GOALS.items():
         plan, runs = settings.resolved_recipe(), results.of(goal_key(goal, device))
