@@ -214,7 +214,7 @@ def main() -> None:
         key = f"{files.sha256_file(model.path)} {args.part}"
         if not results.of(key):
             results.add(key, {"seed": 0, "model": name, "errors": errors(model, images, labels)})
-        shown += results.of(key)
+        shown += [run | {"model": name} for run in results.of(key)]
     print(table(shown))
 
 
