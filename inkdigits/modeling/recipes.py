@@ -1,7 +1,7 @@
 """How to train: a few recipes, each with its measured claim.
 
-Accuracy on MNIST's 10,000 test images, mean ± standard deviation over seeds, and seconds of the training steps in bfloat16 on two
-cores of an AMD EPYC; of best and the tiny ones on one of them. Choices were made on validation images.
+Accuracy on MNIST's 10,000 test images, mean ± standard deviation over seeds, and seconds of the training steps in bfloat16 on
+two cores of an AMD EPYC; of best and the tiny ones on one of them. Choices were made on validation images.
 
 =========  ===================  =====  =======  ==========  ====================================================
 recipe     test accuracy, %     seeds  seconds  parameters
