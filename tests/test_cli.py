@@ -147,7 +147,11 @@ def test_ctrl_c_leaves_nothing_half_written(small: Path, tmp_path: Path) -> None
 
     command = [sys.executable, "-m", "inkdigits", "train", "--data", f"idx:{small}", "--epochs", "50", "--run", "r"]
     process = subprocess.Popen(
-        command, env=os.environ | {"INKDIGITS_PROJECT": str(tmp_path)}, stderr=subprocess.PIPE, text=True
+        command,
+        env=os.environ | {"INKDIGITS_PROJECT": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where the tests run in the background
     )
     deadline = time.monotonic() + 120
     while not (tmp_path / "models" / "r" / "history.jsonl").exists() and time.monotonic() < deadline:
