@@ -58,7 +58,7 @@ def main() -> None:
     command = Path(sys.executable).with_name("inkdigits")
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "model-int8.onnx"
-        write_quantized(model.path, data.part("train").images[:1000], small)
+        write_quantized(model.path, data.part("train").images, small)
         quantized = Classifier(small)
         test, answers = Path(folder) / "t10k-images-idx3-ubyte", Path(folder) / "answers.csv"
         test.write_bytes(formats.idx_bytes(images))

@@ -53,16 +53,15 @@ def quantize(run: str, project: Project | None = None) -> QuantizeResult:
         raise ModelError(f"{folder} has no meta.json of its model, which tells the data: train it again")
     data = dataset.make_features(meta["data"]["source"], project, meta["data"]["transpose"])
     path = folder / QUANTIZED
-    training, _ = before.task.select(data.part("train"))
-    # From all over: folders have one digit after the other.
-    write_quantized(before.path, training[:: max(1, len(training) // _CALIBRATION_IMAGES)], path)
+    write_quantized(before.path, before.task.select(data.part("train"))[0], path)
     images, targets = before.task.select(data.part("validation"))
     right = [float(np.mean(model.predict(images) == targets)) for model in (Classifier(path), before)]
     return QuantizeResult(path, *right)
 
 
 def write_quantized(model: Path, images: np.ndarray, path: Path) -> None:
-    """Write a classifier's ONNX file again in 8 bits; the images, uint8 (N, 28, 28), set the scales."""
+    """Write a classifier's ONNX file again in 8 bits; some of its training images, uint8 (N, 28, 28), set the scales."""
+    chosen = images[:: max(1, len(images) // _CALIBRATION_IMAGES)]  # from all over: folders have one digit after the other
     with tempfile.TemporaryDirectory() as folder:
         prepared, quantized = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
         quant_pre_process(model, prepared, skip_symbolic_shape=True)
@@ -70,7 +69,7 @@ def write_quantized(model: Path, images: np.ndarray, path: Path) -> None:
         quantize_static(
             prepared,
             quantized,
-            _Calibration(images),
+            _Calibration(chosen),
             op_types_to_quantize=["Conv", "Relu", "MaxPool"],
             nodes_to_exclude=[first],
             per_channel=True,
