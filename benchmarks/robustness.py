@@ -1,12 +1,12 @@
 """How networks bear what happens to digits outside of MNIST: the mean error over thirteen corruptions at five strengths each.
 
     python benchmarks/robustness.py                  # the shipped network, and its recipe trained without augmentation
-    python benchmarks/robustness.py fast best        # and the first seeds that recipes.py has trained of these recipes
-    python benchmarks/robustness.py --part validation
+    python benchmarks/robustness.py fast default best   # and the seeds that recipes.py has trained of these recipes
+    python benchmarks/robustness.py --part validation --seeds 1
 
 The corruptions are our own, with fixed seeds, of the official test images. All but the strokes' thickness and JPEG are of kinds
-that the training of ``default`` shows too, in other amounts. Results are added to benchmarks/results/robustness.json; a model
-(by the SHA-256 of its file) that is there is not measured again.
+that the training of ``default`` shows too, in other amounts. Every network measured is added to
+benchmarks/results/robustness.json, and one that is there is not measured again.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
-from recipes import SETTINGS, run_name
-from results import Results, Run, fingerprint, markdown
+from recipes import SETTINGS, run_name, version
+from results import Results, Run, fingerprint, machine, markdown, spread
 
 from inkdigits import dataset, files
 from inkdigits.config import Project
@@ -32,6 +31,7 @@ from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.tasks import task
 
 STRENGTHS = (1, 2, 3, 4, 5)
+SHIPPED, UNPREPARED = "shipped", "without augmentation"
 #: The shipped network's recipe without what makes it robust.
 PLAIN = replace(RECIPES["default"], augmentation=Augmentation(), disturbed=0.0)
 
@@ -172,50 +172,51 @@ def errors(model: Classifier, images: Images, labels: np.ndarray) -> dict[str, l
     return found
 
 
-def mean_error(found: dict[str, list[float]]) -> float:
-    """Mean over corruptions and strengths."""
-    return float(np.mean([value for name, values in found.items() if name != "none" for value in values]))
+def table(measured: dict[str, list[Run]]) -> str:
+    """The results as a Markdown table: a row a corruption, a column a kind of network."""
+
+    def row(label: str, names: tuple[str, ...]) -> list[str]:
+        means = [[{"error": np.mean([run["errors"][name] for name in names])} for run in runs] for runs in measured.values()]
+        return [label, *(spread(runs, "error", 2, 100) for runs in means)]
+
+    corruptions = tuple(corruption.__name__ for corruption in CORRUPTIONS)
+    rows = [["error, %", *measured], ["networks", *(str(len(runs)) for runs in measured.values())]]
+    return markdown([*rows, *(row(name, (name,)) for name in ("none", *corruptions)), row("**mean**", corruptions)])
 
 
-def table(results: list[Run]) -> str:
-    """The results as a Markdown table: a row a corruption, a column a model."""
-    rows = [["error, %", *(result["model"] for result in results)]]
-    rows += [
-        [name, *(f"{100 * np.mean(result['errors'][name]):.2f}" for result in results)]
-        for name in ("none", *(corruption.__name__ for corruption in CORRUPTIONS))
-    ]
-    return markdown([*rows, ["**mean**", *(f"**{100 * mean_error(result['errors']):.2f}**" for result in results)]])
-
-
-def plain(project: Project, data: dataset.Dataset) -> Path:
-    """The model of the shipped network's recipe without augmentation; it is trained if it isn't there."""
-    folder = project.models / f"plain-{fingerprint(PLAIN)}"
+def network(kind: str, seed: int, project: Project, data: dataset.Dataset) -> Classifier:
+    """One of what is compared: the shipped one, one of recipes.py, or one without augmentation, trained if it isn't there."""
+    if kind == SHIPPED:
+        return load_model()
+    if kind != UNPREPARED:
+        return load_model(project.models / run_name(kind, seed))
+    folder = project.models / f"plain-{fingerprint(PLAIN)}-{seed}"
     if not (folder / "model.onnx").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        loop = TrainingLoop(PLAIN, task("digits"), data, TrainSettings(), folder)
+        loop = TrainingLoop(PLAIN, task("digits"), data, TrainSettings(seed=seed), folder)
         loop.run()
         export_onnx(loop.calibrated_network(), task("digits"), folder / "model.onnx")
-    return folder
+    return load_model(folder)
 
 
 def main() -> None:
     """Measure what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help=f"some of {', '.join(SETTINGS)}")
+    parser.add_argument("--seeds", type=int, default=5, help="how many of each")
     parser.add_argument("--part", default="test", choices=["validation", "test"])
     args = parser.parse_args()
     project, results = Project.current(), Results("robustness")
     data = dataset.make_features("mnist", project)
     images, labels = data.part(args.part).labelled()
-    models = {"shipped": load_model(), "without augmentation": load_model(plain(project, data))}
-    models |= {name: load_model(project.models / run_name(name, 0)) for name in args.recipes}
-    shown = []
-    for name, model in models.items():
-        key = f"{files.sha256_file(model.path)} {args.part}"
-        if not results.of(key):
-            results.add(key, {"seed": 0, "model": name, "errors": errors(model, images, labels)})
-        shown += [run | {"model": name} for run in results.of(key)]
-    print(table(shown))
+    versions = {SHIPPED: f"shipped-{files.sha256_file(load_model().path)[:8]}", UNPREPARED: f"plain-{fingerprint(PLAIN)}"}
+    versions |= {name: version(name) for name in args.recipes}
+    keys = {kind: f"{what} {args.part}" for kind, what in versions.items()}
+    for kind, key in keys.items():
+        for seed in results.missing(key, range(1 if kind == SHIPPED else args.seeds)):
+            found = errors(network(kind, seed, project, data), images, labels)
+            results.add(key, {"seed": seed, "errors": found, "machine": machine()})
+    print(table({kind: results.of(key) for kind, key in keys.items()}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Time to an accuracy: ours, and what people use instead, on the same machine and the same images.
 
     python benchmarks/speed.py                       # ours, ten seeds each
-    python benchmarks/speed.py --others              # and the others, one seed each: an hour
+    python benchmarks/speed.py --others 3            # and the others, three seeds each: half an hour
     python benchmarks/speed.py --device cuda
 
 Seconds are those from arrays in memory to a trained network. Every finished seed is kept in benchmarks/results/speed.json
@@ -184,7 +184,7 @@ def main() -> None:
     """Measure what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10, help="of ours")
-    parser.add_argument("--others", action="store_true", help="train the others too, one seed each")
+    parser.add_argument("--others", type=int, default=0, metavar="SEEDS", help="train the others too, with so many seeds")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--table", action="store_true", help="print the table of what is there, and run nothing")
     args = parser.parse_args()
@@ -199,13 +199,13 @@ def main() -> None:
                 goal_key(goal, device), run | {"machine": machine(device.type), "git_commit": provenance()["git_commit"]}
             )
             print(f"{goal} seed {seed}: {100 * run['test_accuracy']:.2f} % in {seconds:.2f} s", flush=True)
-    for name, fit in OTHERS.items() if args.others and not args.table else ():
-        for seed in results.missing(key_of(name, device.type), [0]):
+    for name, fit in {} if args.table else OTHERS.items():
+        for seed in results.missing(key_of(name, device.type), range(args.others)):
             started = time.perf_counter()
             predict = fit(seed, images, labels, device)
             run = {"seed": seed, **measured(time.perf_counter() - started, predict, data.part("test"))}
             results.add(key_of(name, device.type), run | {"machine": machine(device.type)})
-            print(f"{name}: {100 * run['test_accuracy']:.2f} % in {run['seconds']:.1f} s", flush=True)
+            print(f"{name} seed {seed}: {100 * run['test_accuracy']:.2f} % in {run['seconds']:.1f} s", flush=True)
     print(table(results, device, len(images)))
 
 

@@ -10,8 +10,8 @@ fast       99.186 ± 0.052       10     4        29,434      one epoch
 default    99.630 ± 0.032       5      195      79,722      30 epochs with deformations and bad pictures
 best       99.712 ± 0.022       5      1,008    345,002     forty epochs with them, dropout, running average
 tiny-1k    98.455 ± 0.160       10     97       958         25 epochs; separable convolutions
-tiny-4k    99.381 ± 0.063       10     186      4,298       25 epochs with small deformations
-tiny-8k    99.470 ± 0.064       10     293      8,326       the same
+tiny-5k    TODO                 10     TODO     4,960       40 epochs with deformations
+tiny-9k    TODO                 10     TODO     8,856       the same
 =========  ===================  =====  =======  ==========  ====================================================
 """
 
@@ -93,23 +93,23 @@ TINY_1K = Recipe(
     label_smoothing=0.0,
 )
 
-TINY_4K = Recipe(
-    "tiny-4k",
-    layers=(Conv(16, pool=True), *separable(16, 24), *separable(24, 32, pool=True), *separable(32, 40, pool=True), pooling(40)),
-    epochs=25,
+TINY_5K = Recipe(
+    "tiny-5k",
+    layers=(Conv(16, pool=True), *separable(16, 26), *separable(26, 36, pool=True), *separable(36, 44, pool=True), pooling(44)),
+    epochs=40,
     lr=0.02,
     weight_decay=0.0,
     label_smoothing=0.0,
-    augmentation=Augmentation(shift_px=1, rotate_deg=8, zoom=0.08, shear=0.08),
+    augmentation=Augmentation(shift_px=1.5, rotate_deg=10, zoom=0.1, shear=0.1),
 )
 
-TINY_8K = replace(
-    TINY_4K,
-    name="tiny-8k",
-    layers=(Conv(20, pool=True), *separable(20, 36), *separable(36, 48, pool=True), *separable(48, 64, pool=True), pooling(64)),
+TINY_9K = replace(
+    TINY_5K,
+    name="tiny-9k",
+    layers=(Conv(20, pool=True), *separable(20, 38), *separable(38, 50, pool=True), *separable(50, 66, pool=True), pooling(66)),
 )
 
-RECIPES = {recipe.name: recipe for recipe in (FAST, DEFAULT, BEST, TINY_1K, TINY_4K, TINY_8K)}
+RECIPES = {recipe.name: recipe for recipe in (FAST, DEFAULT, BEST, TINY_1K, TINY_5K, TINY_9K)}
 
 
 def recipe(name: str) -> Recipe:
