@@ -1,10 +1,19 @@
-"""Confidences that can be believed: one temperature, fitted on validation data."""
+"""Confidences that can be believed: a temperature fitted on validation data."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import torch
+from scipy.optimize import minimize
 from scipy.special import log_softmax
+
+from inkdigits.modeling.networks import tempered
+
+#: Of the logarithm of a temperature.
+_LOG_BOUNDS = (np.log(0.05), np.log(20))
+_POWER_MOST = 0.5
+#: How large the power is expected to be, before any data is seen: few images then leave it near 0.
+_POWER_EXPECTED = 0.2
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
@@ -19,10 +28,32 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     Returns:
         the temperature, in [0.05, 20].
     """
-    rows = np.arange(len(targets))
+    return _fit(logits, targets, power_most=0)[0]
 
-    def loss(log_temperature: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, targets].mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded", options={"xatol": 1e-4})
-    return float(np.exp(found.x))
+def fit_adaptive_temperature(logits: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+    """What :func:`inkdigits.modeling.networks.tempered` needs for the most likely probabilities on validation data.
+
+    One temperature for all cannot mend a network that has learnt from smoothed labels: it is too modest where it is sure and
+    too sure where it is not. The power is fitted with a normal prior, so that a few images don't decide it.
+
+    Args:
+        logits: float (N, C), of images that were not trained on.
+        targets: int (N,), class indices.
+
+    Returns:
+        the temperature, in [0.05, 20], and its power, in [0, 0.5].
+    """
+    return _fit(logits, targets, power_most=_POWER_MOST)
+
+
+def _fit(logits: np.ndarray, targets: np.ndarray, power_most: float) -> tuple[float, float]:
+    given, rows = torch.from_numpy(np.asarray(logits, np.float64)), np.arange(len(targets))
+
+    def loss(values: np.ndarray) -> float:
+        temperature, power = torch.tensor(np.exp(values[0])), torch.tensor(values[1])
+        likelihood = log_softmax(tempered(given, temperature, power).numpy(), axis=1)[rows, targets].sum()
+        return float((values[1] / _POWER_EXPECTED) ** 2 / 2 - likelihood) / len(targets)
+
+    found = minimize(loss, (0.0, 0.0), method="L-BFGS-B", bounds=(_LOG_BOUNDS, (0, power_most)))
+    return float(np.exp(found.x[0])), float(found.x[1])

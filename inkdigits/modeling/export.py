@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from inkdigits.features import STRIP_HEIGHT, STRIP_LONGEST, STRIP_STEP
 from inkdigits.files import atomic
-from inkdigits.modeling.networks import DigitNet, LineNet
+from inkdigits.modeling.networks import DigitNet, LineNet, tempered
 from inkdigits.modeling.predict import TASK_KEY
 from inkdigits.modeling.tasks import Task
 
@@ -56,7 +56,7 @@ class _Probabilities(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits = F.conv2d(self.network.maps(images), self.weight, self.network.head.bias).flatten(1)
-        return torch.softmax(logits / self.network.temperature, 1)
+        return torch.softmax(tempered(logits, self.network.temperature, self.network.temperature_power), 1)
 
 
 class _LineProbabilities(nn.Module):

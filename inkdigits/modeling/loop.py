@@ -27,7 +27,7 @@ from inkdigits import dataset
 from inkdigits.errors import MissingExtraError, ModelError, UsageError
 from inkdigits.files import atomic, sha256
 from inkdigits.modeling.augment import disturb
-from inkdigits.modeling.calibrate import fit_temperature
+from inkdigits.modeling.calibrate import fit_adaptive_temperature
 from inkdigits.modeling.devices import device_of, mixed_precision, precision
 from inkdigits.modeling.networks import DigitNet
 from inkdigits.modeling.recipes import Recipe
@@ -154,15 +154,15 @@ class TrainingLoop:
     def _loss(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         seen = disturb(images, self.plan.disturbed).contiguous(memory_format=torch.channels_last)
         with mixed_precision(self.device):
-            logits = self.network(seen)
+            logits = self.network.logits(seen)
         if not self.teachers:
             return F.cross_entropy(logits.float(), targets, label_smoothing=self.plan.label_smoothing)
         # Distillation: G. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015. The teachers see the same
-        # deformed digits, but good pictures of them. Their answers are soft, since they learnt from smoothed labels: the
-        # temperature is taken out again.
+        # deformed digits, but good pictures of them. Their answers are soft, since they learnt from smoothed labels: they
+        # are taken before the temperature.
         shown = images.contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), mixed_precision(self.device):
-            answers = [teacher(shown).float() * teacher.temperature for teacher in self.teachers]
+            answers = [teacher.logits(shown).float() for teacher in self.teachers]
         return F.cross_entropy(logits.float(), torch.stack(answers).softmax(2).mean(0))
 
     def _report(self, line: dict[str, Any]) -> None:
@@ -188,18 +188,20 @@ class TrainingLoop:
     @torch.inference_mode()
     def _logits(self) -> np.ndarray:
         network = self._kept().eval()
-        parts = [network(images.float()).cpu().numpy() for images in self.validation.split(_EVALUATION_BATCH)]
+        parts = [network.logits(images.float()).cpu().numpy() for images in self.validation.split(_EVALUATION_BATCH)]
         return np.concatenate(parts)
 
     def calibrated_network(self) -> DigitNet:
         """The trained network with its temperature fitted on the validation images."""
         network = self._kept()
-        network.temperature.fill_(fit_temperature(self._logits(), self.validation_targets))
+        temperature, power = fit_adaptive_temperature(self._logits(), self.validation_targets)
+        network.temperature.fill_(temperature)
+        network.temperature_power.fill_(power)
         return network
 
-    def validation_probabilities(self) -> np.ndarray:
-        """Of the validation images, float32 (N, classes)."""
-        return torch.softmax(torch.from_numpy(self._logits()), 1).numpy()
+    def validation_answers(self) -> np.ndarray:
+        """Class indices of the validation images, int64 (N,)."""
+        return self._logits().argmax(1)
 
     # --- Stopping and going on ---
 

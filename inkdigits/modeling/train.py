@@ -136,7 +136,8 @@ def load_network(folder: Path) -> tuple[DigitNet, Task]:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         found = task(meta["task"])
         network = network_of(recipe(meta["recipe"]), found)
-        network.load_state_dict(load_file(folder / "model.safetensors"))
+        without_power = {"temperature_power": torch.zeros(())}  # earlier runs have a temperature alone
+        network.load_state_dict(without_power | load_file(folder / "model.safetensors"))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"{folder} holds no finished run of this version ({reason}): train it again") from None
@@ -144,7 +145,7 @@ def load_network(folder: Path) -> tuple[DigitNet, Task]:
 
 
 def _meta(settings: TrainSettings, loop: TrainingLoop, network: DigitNet, data: dataset.Dataset) -> dict[str, Any]:
-    correct = loop.validation_probabilities().argmax(1) == loop.validation_targets
+    correct = loop.validation_answers() == loop.validation_targets
     return {
         "settings": asdict(settings),
         "identity": _digest(loop),
@@ -160,6 +161,7 @@ def _meta(settings: TrainSettings, loop: TrainingLoop, network: DigitNet, data: 
             "parts": {name: part.fingerprint() for name, part in data.parts.items()},
         },
         "temperature": float(network.temperature),
+        "temperature_power": float(network.temperature_power),
         "validation": metrics.accuracy_summary(int(correct.sum()), len(correct)),
         "test": None,  # filled in by evaluate
         "training_seconds": round(sum(line["seconds"] for line in loop.history), 2),

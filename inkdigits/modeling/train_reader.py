@@ -235,7 +235,7 @@ def _train_digit(settings: ReaderSettings, train: Part, validation: Part) -> tup
             rows = order[start * batch_size : (start + 1) * batch_size]
             moved = _MOVES(images[rows].float()).contiguous(memory_format=torch.channels_last)
             with mixed_precision(moved.device):
-                logits = network(moved)
+                logits = network.logits(moved)
             yield F.cross_entropy(logits.float(), targets[rows], label_smoothing=0.05)
 
     def figures() -> dict[str, float]:
@@ -248,6 +248,7 @@ def _train_digit(settings: ReaderSettings, train: Part, validation: Part) -> tup
         }
 
     history = _fit(network, batches, figures, steps, settings.digit_epochs, lr=6e-3, weight_decay=0.02)
+    # One temperature for all images: with it, the thresholds of reading were chosen.
     network.temperature.fill_(fit_temperature(_logits(network, mine[0]), mine[1]))
     return network, {"validation": history[-1], "temperature": float(network.temperature)}
 
@@ -255,7 +256,7 @@ def _train_digit(settings: ReaderSettings, train: Part, validation: Part) -> tup
 @torch.inference_mode()
 def _logits(network: DigitNet, images: np.ndarray) -> np.ndarray:
     network.eval()
-    return np.concatenate([network(part.float()).numpy() for part in torch.from_numpy(images)[:, None].split(1000)])
+    return np.concatenate([network.logits(part.float()).numpy() for part in torch.from_numpy(images)[:, None].split(1000)])
 
 
 # --- The line reader ------------------------------------------------------------------------------------------------

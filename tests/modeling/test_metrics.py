@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sklearn import metrics as reference
 
 from inkdigits.modeling import metrics
-from inkdigits.modeling.calibrate import fit_temperature
+from inkdigits.modeling.calibrate import fit_adaptive_temperature, fit_temperature
 from inkdigits.modeling.evaluate import threshold_for_precision
+from inkdigits.modeling.networks import tempered
 
 
 @st.composite
@@ -76,3 +79,31 @@ def test_temperature_is_found_again() -> None:
     targets = (true_logits + noise).argmax(1)  # drawn from softmax(true_logits)
     for factor in (0.3, 1.0, 4.0):
         assert fit_temperature(true_logits * factor, targets) == pytest.approx(factor, rel=0.02)
+
+
+def drawn(logits: np.ndarray, temperature: float, power: float) -> np.ndarray:
+    """Targets, int64 (N,), of images that a network with these logits, temperature and power is right about."""
+    true = tempered(torch.from_numpy(logits), torch.tensor(temperature), torch.tensor(power)).numpy()
+    return (true + np.random.default_rng(1).gumbel(size=true.shape)).argmax(1)
+
+
+def test_a_temperature_that_grows_with_doubt_is_found_again() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (50_000, 10))
+    for temperature, power in ((0.7, 0.0), (1.0, 0.1), (2.0, 0.3)):
+        found = fit_adaptive_temperature(logits, drawn(logits, temperature, power))
+        assert found == pytest.approx((temperature, power), rel=0.03, abs=0.01)
+
+
+def test_a_few_images_do_not_decide_how_a_temperature_grows() -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (20, 10))
+    assert fit_adaptive_temperature(logits, logits.argmax(1))[1] < 0.1  # all right: any power would do
+
+
+@given(logits=arrays(np.float64, (7, 10), elements=st.floats(-30, 30)), power=st.floats(0, 0.5))
+def test_a_temperature_that_grows_with_doubt_changes_no_answer(logits: np.ndarray, power: float) -> None:
+    after = tempered(torch.from_numpy(logits), torch.tensor(0.7), torch.tensor(power)).numpy()
+    best = logits.argmax(1)
+    np.testing.assert_array_equal(after[np.arange(7), best], after.max(1))
+    two = np.sort(np.stack([logits[:, 0], np.zeros(7)], 1), 0)  # of two classes, the surer stays the surer
+    sharper = torch.softmax(tempered(torch.from_numpy(two), torch.tensor(0.7), torch.tensor(power)), 1).numpy()
+    assert (np.diff(sharper[:, 0]) >= -1e-12).all()

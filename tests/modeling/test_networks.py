@@ -42,6 +42,7 @@ def test_every_recipe_answers_alike_as_an_onnx_file(name: str, mnist: Dataset, t
     torch.manual_seed(0)
     network = network_of(RECIPES[name], task("digits")).eval()
     network.temperature.fill_(0.6)
+    network.temperature_power.fill_(0.1)
     for layer in network.modules():  # as a trained network has them
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.uniform_(layer.weight, 0.5, 2)
