@@ -32,7 +32,7 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
 
 
 def fit_adaptive_temperature(logits: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    """What :func:`inkdigits.modeling.networks.tempered` needs for the most likely probabilities on validation data.
+    """What ``networks.tempered`` needs for the most likely probabilities on validation data.
 
     One temperature for all cannot mend a network that has learnt from smoothed labels: it is too modest where it is sure and
     too sure where it is not. The power is fitted with a normal prior, so that a few images don't decide it.

@@ -89,7 +89,10 @@ def tempered(logits: torch.Tensor, temperature: torch.Tensor, power: torch.Tenso
     Args:
         logits: float [N, C].
         temperature: A positive number.
-        power: A number in [0, 1).
+        power: A number in [0, 1); 0 divides all by the same.
+
+    Returns:
+        float [N, C].
     """
     surprise = SURPRISE_FLOOR - torch.log_softmax(logits, 1).amax(1, keepdim=True)
     return logits / (temperature * surprise**power)
@@ -105,7 +108,7 @@ class DigitNet(nn.Module):
 
     Attributes:
         side: Of the last feature maps, in pixels.
-        temperature: What :func:`tempered` divides the logits by, at a surprise of 1.
+        temperature: What ``tempered`` divides the logits by, at a surprise of 1.
         temperature_power: How fast it grows with the surprise; 0: it is the same for all images.
     """
 
