@@ -39,6 +39,7 @@ class Recipe:
         disturbed: Share of the images that become bad pictures too, in [0, 1].
         ema_decay: Weight of the past in the running average of the weights, which is what is kept; 0: none.
         dropout: Share of the last features dropped.
+        precise_norm: At the end, take batch normalisation's statistics anew, from training images as they are.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Recipe:
     disturbed: float = 0.0
     ema_decay: float = 0.0
     dropout: float = 0.0
+    precise_norm: bool = False
 
 
 FAST = Recipe(
@@ -101,6 +103,7 @@ TINY_5K = Recipe(
     weight_decay=0.0,
     label_smoothing=0.0,
     augmentation=Augmentation(shift_px=1.5, rotate_deg=10, zoom=0.1, shear=0.1),
+    precise_norm=True,
 )
 
 TINY_9K = replace(

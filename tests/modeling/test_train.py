@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from torch import nn
 
 from inkdigits import dataset
 from inkdigits.config import Project
@@ -24,7 +26,7 @@ from inkdigits.errors import LeakageError, MissingExtraError, ModelError, UsageE
 from inkdigits.modeling import devices, recipes
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
 from inkdigits.modeling.loop import CHECKPOINT, TrainingLoop, network_of
-from inkdigits.modeling.networks import DigitNet, parameter_count
+from inkdigits.modeling.networks import PIXEL_MEAN, PIXEL_STD, DigitNet, parameter_count
 from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.recipes import RECIPES
 from inkdigits.modeling.settings import QUANTIZED, TrainSettings
@@ -176,17 +178,49 @@ def test_a_student_sees_bad_pictures_and_its_teacher_good_ones(small: Path, proj
     corners: dict[str, list[float]] = {"student": [], "teacher": []}
 
     def watch(name: str) -> Callable[[torch.nn.Module, tuple[torch.Tensor]], None]:
-        return lambda module, inputs: corners[name].append(float(inputs[0][:, 0, 0, 0].max()))  # MNIST's are paper
+        return lambda module, inputs: corners[name].append(float(inputs[0][:, 0, 0, 0].max()))  # in MNIST, all are paper
 
     plan = replace(RECIPES["fast"], epochs=1, disturbed=1.0)
     teacher = network_of(plan, task("digits"))
     data = dataset.make_features(f"idx:{small}", project)
     loop = TrainingLoop(plan, task("digits"), data, TrainSettings("fast"), tmp_path, teachers=[teacher])
-    loop.network.register_forward_pre_hook(watch("student"))
-    teacher.register_forward_pre_hook(watch("teacher"))
+    loop.network.blocks.register_forward_pre_hook(watch("student"))
+    teacher.blocks.register_forward_pre_hook(watch("teacher"))
     loop.run()
+    paper = pytest.approx(-PIXEL_MEAN / PIXEL_STD)
     assert max(corners["student"]) > 0
-    assert max(corners["teacher"]) == 0
+    assert max(corners["teacher"]) == paper == min(corners["teacher"])
+
+
+def test_precise_norm_takes_its_statistics_from_training_images_as_they_are(
+    small: Path, project: Project, tmp_path: Path
+) -> None:
+    data = dataset.make_features(f"idx:{small}", project)
+    plan = replace(RECIPES["tiny-5k"], epochs=1)
+    loop = TrainingLoop(plan, task("digits"), data, TrainSettings("tiny-5k"), tmp_path)
+    loop.run()
+    images = torch.from_numpy(data.part("train").images[:, None]).float()
+
+    @torch.no_grad()
+    def error() -> float:
+        """How far the means that the network uses are from those of the images."""
+        found: list[float] = []
+
+        def compare(norm: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+            assert isinstance(norm, nn.BatchNorm2d)
+            assert norm.running_mean is not None
+            found.append(float((norm.running_mean - inputs[0].mean((0, 2, 3))).abs().max()))
+
+        network = copy.deepcopy(loop.network).train()
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.register_forward_pre_hook(compare)
+        network.maps(images)
+        return max(found)
+
+    before = error()
+    loop.calibrated_network()
+    assert error() < before / 20
 
 
 def test_a_teacher_of_another_task_is_refused(small: Path, project: Project) -> None:
