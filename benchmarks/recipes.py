@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
-import numpy as np
 from results import Results, Run, fingerprint, key_of, machine, markdown, spread
 
 from inkdigits.config import Project
@@ -70,7 +69,7 @@ def run_seed(name: str, seed: int, device: str) -> Run:
 def table(results: Results, device: str) -> str:
     """The results as a Markdown table."""
     head = ["recipe", "test accuracy, %", "validation, %", "runs", "training, s", "cores", "parameters", "ONNX file"]
-    head += ["calibration error, %", "errors among the surest 99 %, 95 %"]
+    head += ["calibration error, %", "errors, %, among the surest 99 %", "95 %"]
     measured = {name: runs for name in SETTINGS if (runs := results.of(recipe_key(name, device)))}
     rows = [
         [
@@ -78,14 +77,12 @@ def table(results: Results, device: str) -> str:
             spread(runs, "test_accuracy", 3, 100),
             spread(runs, "validation_accuracy", 3, 100),
             str(len(runs)),
-            f"{np.mean([run['seconds'] for run in runs]):.1f}",
+            spread(runs, "seconds", 1),
             ", ".join(sorted({str(run["machine"]["threads"]) for run in runs})),
             f"{runs[0]['parameters']:,}",
             f"{runs[0]['model_bytes'] / 1000:.0f} kB",
             spread(runs, "calibration_error", 2, 100),
-            ", ".join(
-                f"{100 * np.mean([run['error_at_coverage'][share] for run in runs]):.3f} %" for share in ("0.99", "0.95")
-            ),
+            *(spread([run["error_at_coverage"] for run in runs], share, 3, 100) for share in ("0.99", "0.95")),
         ]
         for name, runs in measured.items()
     ]

@@ -161,7 +161,9 @@ def goal_key(goal: str, device: torch.device) -> str:
 
 def table(results: Results, device: torch.device, images: int) -> str:
     """The results of this machine as a Markdown table."""
-    rows = [["", "test accuracy, %", "n", "training, s", "times `fast`", "share of peak, %", "images/s", "times `fast`"]]
+    rows = [
+        ["", "test accuracy, %", "n", "training, s", "times `fast`", "share of peak, %", "thousand images/s", "times `fast`"]
+    ]
     first = results.of(goal_key(next(iter(GOALS)), device))  # what the ratios are to
 
     def add(name: str, runs: list[Run], share: str = "") -> None:
@@ -169,12 +171,14 @@ def table(results: Results, device: torch.device, images: int) -> str:
             rate, first_rate = (np.mean([run["images_per_second"] for run in part]) for part in (runs, first))
             longer = np.mean([run["seconds"] for run in runs]) / np.mean([run["seconds"] for run in first])
             figures = [spread(runs, "test_accuracy", 3, 100), str(len(runs)), spread(runs, "seconds", 2)]
-            rows.append([name, *figures, f"{longer:.1f}", share, f"{rate:,.0f}", f"{rate / first_rate:.3g}"])
+            rates = [spread(runs, "images_per_second", 1, 1e-3), f"{rate / first_rate:.3g}"]
+            rows.append([name, *figures, f"{longer:.1f}", share, *rates])
 
     for goal, settings in GOALS.items():
         plan, runs = settings.resolved_recipe(), results.of(goal_key(goal, device))
-        gflops = [operations(plan, images) / run["seconds"] / 1e9 / run["peak_gflops"] for run in runs]
-        add(f"inkdigits `{plan.name}`, {plan.epochs} epoch{'s' * (plan.epochs > 1)}", runs, f"{100 * np.mean(gflops or 0):.0f}")
+        shares = [{"share": operations(plan, images) / run["seconds"] / 1e9 / run["peak_gflops"]} for run in runs]
+        name = f"inkdigits `{plan.name}`, {plan.epochs} epoch{'s' * (plan.epochs > 1)}"
+        add(name, runs, spread(shares, "share", 0, 100) if shares else "")
     for name in OTHERS:
         add(name, results.of(key_of(name, device.type)))
     return markdown(rows)
