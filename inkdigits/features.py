@@ -394,7 +394,9 @@ def _scaled(crop: np.ndarray) -> np.ndarray:
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
     method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     digit = np.asarray(picture.resize(size, method), np.float32)
-    return np.rint(digit * (255 / max(float(digit.max()), 1.0))).astype(np.uint8)
+    digit = np.rint(digit * (255 / max(float(digit.max()), 1.0))).astype(np.uint8)
+    seen = _tight(digit)
+    return digit if max(seen.shape) >= BOX - 1 else _scaled(seen)  # a faint edge has faded: what is left fills the box
 
 
 def _tight(inked: np.ndarray) -> np.ndarray:
