@@ -50,8 +50,13 @@ class Results:
 
 
 def fingerprint(*plans: Recipe) -> str:
-    """Of all settings of recipes: a changed recipe's runs are not mixed with the earlier ones."""
-    return files.sha256(repr(plans).encode())[:8]
+    """Of all settings of recipes: a changed recipe's runs are not mixed with the earlier ones.
+
+    What a recipe leaves as it is by default does not count, so that a new field leaves the results of all others valid.
+    """
+    plain = vars(Recipe("", (), 0))
+    chosen = [{name: value for name, value in vars(plan).items() if value != plain[name]} for plan in plans]
+    return files.sha256(repr(chosen).encode())[:8]
 
 
 def machine(device: str = "auto") -> Run:

@@ -51,7 +51,7 @@ def safetensors_bytes(network: DigitNet) -> bytes:
 
 def network_of(plan: Recipe, target_task: Task) -> DigitNet:
     """The untrained network of a recipe."""
-    return DigitNet(plan.layers, len(target_task.classes), plan.dropout)
+    return DigitNet(plan.layers, len(target_task.classes), plan.dropout, plan.deslant)
 
 
 class TrainingLoop:

@@ -39,6 +39,7 @@ class Recipe:
         disturbed: Share of the images that become bad pictures too, in [0, 1].
         ema_decay: Weight of the past in the running average of the weights, which is what is kept; 0: none.
         dropout: Share of the last features dropped.
+        deslant: Make the digits upright first, in the network.
         precise_norm: At the end, take batch normalisation's statistics anew, from training images as they are.
     """
 
@@ -53,6 +54,7 @@ class Recipe:
     disturbed: float = 0.0
     ema_decay: float = 0.0
     dropout: float = 0.0
+    deslant: bool = False
     precise_norm: bool = False
 
 

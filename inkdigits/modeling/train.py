@@ -29,6 +29,9 @@ from inkdigits.modeling.tasks import Task, task
 
 logger = logging.getLogger(__name__)
 
+#: What a recipe says of the network; the rest, of its training.
+_ARCHITECTURE = ("layers", "dropout", "deslant")
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -151,8 +154,8 @@ def _meta(settings: TrainSettings, loop: TrainingLoop, network: DigitNet, data: 
         "identity": _digest(loop),
         "task": settings.task,
         "recipe": settings.recipe,
-        "architecture": {k: v for k, v in asdict(loop.plan).items() if k in ("layers", "dropout")},
-        "training": {k: v for k, v in asdict(loop.plan).items() if k not in ("name", "layers", "dropout")},
+        "architecture": {k: v for k, v in asdict(loop.plan).items() if k in _ARCHITECTURE},
+        "training": {k: v for k, v in asdict(loop.plan).items() if k not in ("name", *_ARCHITECTURE)},
         "parameters": parameter_count(network),
         "seed": settings.seed,
         "data": {

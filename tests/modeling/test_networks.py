@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from inkdigits.dataset import Dataset
 from inkdigits.modeling.export import export_onnx
 from inkdigits.modeling.loop import network_of
-from inkdigits.modeling.networks import Conv, parameter_count, separable
+from inkdigits.modeling.networks import Conv, parameter_count, separable, upright
 from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.recipes import RECIPES
 from inkdigits.modeling.tasks import task
@@ -55,3 +55,32 @@ def test_every_recipe_answers_alike_as_an_onnx_file(name: str, mnist: Dataset, t
     assert np.ptp(wanted, 0).max() > 0.001  # the answers do differ, by far more than the tolerance
     export_onnx(network, task("digits"), tmp_path / "model.onnx")
     np.testing.assert_allclose(load_model(tmp_path / "model.onnx").predict_proba(images), wanted, atol=1e-5)
+
+
+def test_upright_digits_no_longer_slant_and_lie_in_the_middle(mnist: Dataset) -> None:
+    images = torch.from_numpy(mnist.part("test").images[:200, None].copy()).float()
+    slant = torch.tensor([[1.0, 0.4, 0.2], [0.0, 1.0, -0.15]]).expand(len(images), 2, 3)
+    slanted = F.grid_sample(images, F.affine_grid(slant, list(images.shape), align_corners=False), align_corners=False)
+    difference = (upright(slanted) - upright(images)).abs().mean()
+    assert difference < 0.1 * (slanted - images).abs().mean()
+    x = torch.arange(28.0) - 13.5
+    ink = upright(slanted)[:, 0]
+    ink = ink / ink.sum((1, 2), keepdim=True)
+    for axis in (1, 2):
+        assert (ink.sum(3 - axis) @ x).abs().max() < 0.2
+    assert (ink * x * x[:, None]).sum((1, 2)).abs().mean() < 0.5  # square pixels; 24 of the slanted ones
+
+
+def test_upright_leaves_what_has_no_slant() -> None:
+    paper, line, full = torch.zeros(3, 1, 1, 28, 28).unbind()
+    line[..., 13:15, 3:25] = 255
+    full[...] = 255
+    for images in (paper, line, full):
+        torch.testing.assert_close(upright(images), images, atol=1e-3, rtol=0)
+
+
+def test_mixed_precision_does_not_round_where_digits_are_moved_to(mnist: Dataset) -> None:
+    images = torch.from_numpy(mnist.part("test").images[:20, None].copy()).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = upright(images)
+    torch.testing.assert_close(rounded, upright(images))
