@@ -51,7 +51,7 @@ def safetensors_bytes(network: DigitNet) -> bytes:
 
 def network_of(plan: Recipe, target_task: Task) -> DigitNet:
     """The untrained network of a recipe."""
-    return DigitNet(plan.layers, len(target_task.classes), plan.dropout, plan.deslant)
+    return DigitNet(plan.layers, len(target_task.classes), plan.dropout, plan.views, plan.activation)
 
 
 class TrainingLoop:
@@ -156,16 +156,18 @@ class TrainingLoop:
     def _loss(self, images: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         seen = disturb(images, self.plan.disturbed).contiguous(memory_format=torch.channels_last)
         with mixed_precision(self.device):
-            logits = self.network.logits(seen)
+            logits = self.network.view_logits(seen).float()  # each view learns to answer by itself
         if not self.teachers:
-            return F.cross_entropy(logits.float(), targets, label_smoothing=self.plan.label_smoothing)
+            wanted = targets.expand(len(logits), -1)
+            return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(), label_smoothing=self.plan.label_smoothing)
         # Distillation: G. Hinton et al., "Distilling the Knowledge in a Neural Network", 2015. The teachers see the same
         # deformed digits, but good pictures of them. Their answers are soft, since they learnt from smoothed labels: they
         # are taken before the temperature.
         shown = images.contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), mixed_precision(self.device):
             answers = [teacher.logits(shown).float() for teacher in self.teachers]
-        return F.cross_entropy(logits.float(), torch.stack(answers).softmax(2).mean(0))
+        wanted = torch.stack(answers).softmax(2).mean(0).expand_as(logits)
+        return F.cross_entropy(logits.flatten(0, 1), wanted.flatten(0, 1))
 
     def _report(self, line: dict[str, Any]) -> None:
         logger.info(

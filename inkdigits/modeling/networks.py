@@ -7,7 +7,7 @@ so a saved model needs nothing beside itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +19,16 @@ from torch.nn import functional as F
 PIXEL_MEAN = 33.3184
 PIXEL_STD = 78.5675
 
+#: What a layer may end with. SiLU, x·sigmoid(x), is smooth, which the smallest networks learn better with; it answers slower.
+ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
+
 
 @dataclass(frozen=True)
 class Conv:
-    """One convolution, mostly with batch normalisation and ReLU; ``pool`` halves the picture.
+    """One convolution, mostly with batch normalisation and an activation; ``pool`` halves the picture.
 
-    The pooling stands before normalisation and ReLU: where the normalisation's weights are positive, that differs in its
-    statistics alone, and the two cheap layers then see a quarter of the pixels.
+    The pooling stands before normalisation and activation: with ReLU and where the normalisation's weights are positive, that
+    differs in its statistics alone, and the two cheap layers then see a quarter of the pixels.
 
     Attributes:
         channels: Feature maps that it makes.
@@ -34,7 +37,7 @@ class Conv:
         pool: Halve the picture, by the largest of four pixels.
         groups: Parts that the maps fall into, each made from its own part alone; as many as maps: a depthwise convolution.
         padded: With a border of zeros, so that a stride of 1 keeps the picture's size.
-        activated: With normalisation and ReLU; without, it is a linear map that the next layer goes on with.
+        activated: With normalisation and activation; without, it is a linear map that the next layer goes on with.
     """
 
     channels: int
@@ -45,14 +48,14 @@ class Conv:
     padded: bool = True
     activated: bool = True
 
-    def module(self, inputs: int) -> nn.Sequential:
-        """The layer for ``inputs`` maps, untrained."""
+    def module(self, inputs: int, activation: str = "relu") -> nn.Sequential:
+        """The layer for ``inputs`` maps, untrained; the activation is one of ``ACTIVATIONS``."""
         padding = self.kernel // 2 if self.padded else 0
         stages: list[nn.Module] = [
             nn.Conv2d(inputs, self.channels, self.kernel, self.stride, padding, groups=self.groups, bias=False)
         ]
         stages += [nn.MaxPool2d(2)] if self.pool else []
-        stages += [nn.BatchNorm2d(self.channels), nn.ReLU()] if self.activated else []
+        stages += [nn.BatchNorm2d(self.channels), ACTIVATIONS[activation]()] if self.activated else []
         return nn.Sequential(*stages)
 
     def side(self, side: int) -> int:
@@ -103,6 +106,10 @@ def upright(images: torch.Tensor) -> torch.Tensor:
     return F.grid_sample(images, places.squeeze(1), align_corners=False)
 
 
+#: What a network may see of a picture.
+VIEWS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"plain": lambda images: images, "upright": upright}
+
+
 #: A surprise of less than this changes the temperature no more.
 SURPRISE_FLOOR = 1e-5
 
@@ -130,11 +137,15 @@ def tempered(logits: torch.Tensor, temperature: torch.Tensor, power: torch.Tenso
 class DigitNet(nn.Module):
     """A plain stack of convolutions and one linear layer.
 
+    With several views of the picture, every layer has as many groups, and each group of the last features its share of the
+    linear layer: the network is then several that do not know of each other, and its logits are the mean of theirs.
+
     Args:
         layers: The convolutions from the picture upwards.
         classes: Number of logits.
         dropout: Share of the last features dropped in training, in [0, 1).
-        deslant: Make the digits upright first.
+        views: Of each picture, names from ``VIEWS``.
+        activation: One of ``ACTIVATIONS``.
 
     Attributes:
         side: Of the last feature maps, in pixels.
@@ -142,15 +153,22 @@ class DigitNet(nn.Module):
         temperature_power: How fast it grows with the surprise; 0: it is the same for all images.
     """
 
-    def __init__(self, layers: Sequence[Conv], classes: int, dropout: float = 0.0, deslant: bool = False) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Conv],
+        classes: int,
+        dropout: float = 0.0,
+        views: Sequence[str] = ("plain",),
+        activation: str = "relu",
+    ) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
-        channels, side = 1, 28
+        channels, side = len(views), 28
         for layer in layers:
-            blocks.append(layer.module(channels))
+            blocks.append(layer.module(channels, activation))
             channels, side = layer.channels, layer.side(side)
         self.blocks = nn.Sequential(*blocks)
-        self.deslant = deslant
+        self.views = tuple(views)
         self.side = side
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(channels * side * side, classes)
@@ -165,8 +183,8 @@ class DigitNet(nn.Module):
         return maps
 
     def _scaled(self, images: torch.Tensor) -> torch.Tensor:
-        """What the first convolution sees of raw images [N, 1, 28, 28], in the same shape."""
-        return ((upright(images) if self.deslant else images) - PIXEL_MEAN) / PIXEL_STD
+        """What the first convolution sees of raw images [N, 1, 28, 28]: [N, views, 28, 28]."""
+        return (torch.cat([VIEWS[view](images) for view in self.views], 1) - PIXEL_MEAN) / PIXEL_STD
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """The last features before the linear layer, float32 [N, D], for raw images [N, 1, 28, 28]."""
@@ -176,6 +194,13 @@ class DigitNet(nn.Module):
         """Logits [N, classes] as they are trained, for raw images [N, 1, 28, 28] in 0 to 255."""
         logits: torch.Tensor = self.head(self.dropout(self.features(images)))
         return logits
+
+    def view_logits(self, images: torch.Tensor) -> torch.Tensor:
+        """What each view says by itself, [views, N, classes]; the logits are their mean."""
+        count = len(self.views)
+        features = self.dropout(self.features(images)).tensor_split(count, 1)
+        weights = (count * self.head.weight).tensor_split(count, 1)
+        return torch.stack([F.linear(*part, self.head.bias) for part in zip(features, weights, strict=True)])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Calibrated logits [N, classes] for raw images [N, 1, 28, 28] in 0 to 255."""

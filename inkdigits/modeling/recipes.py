@@ -39,7 +39,8 @@ class Recipe:
         disturbed: Share of the images that become bad pictures too, in [0, 1].
         ema_decay: Weight of the past in the running average of the weights, which is what is kept; 0: none.
         dropout: Share of the last features dropped.
-        deslant: Make the digits upright first, in the network.
+        views: What the network sees of a picture: as it is, ``plain``, and made upright, ``upright``.
+        activation: What the layers end with, ``relu`` or ``silu``.
         precise_norm: At the end, take batch normalisation's statistics anew, from training images as they are.
     """
 
@@ -54,7 +55,8 @@ class Recipe:
     disturbed: float = 0.0
     ema_decay: float = 0.0
     dropout: float = 0.0
-    deslant: bool = False
+    views: tuple[str, ...] = ("plain",)
+    activation: str = "relu"
     precise_norm: bool = False
 
 
@@ -91,10 +93,14 @@ BEST = Recipe(
 TINY_1K = Recipe(
     "tiny-1k",
     layers=(Conv(8, pool=True), *separable(8, 12, pool=True), *separable(12, 16, pool=True), pooling(16)),
-    epochs=25,
+    epochs=40,
     lr=0.02,
     weight_decay=0.0,
     label_smoothing=0.0,
+    augmentation=Augmentation(rotate_deg=6, zoom=0.06, elastic_px=0.4),
+    views=("upright",),
+    activation="silu",
+    precise_norm=True,
 )
 
 TINY_5K = Recipe(

@@ -30,7 +30,7 @@ from inkdigits.modeling.tasks import Task, task
 logger = logging.getLogger(__name__)
 
 #: What a recipe says of the network; the rest, of its training.
-_ARCHITECTURE = ("layers", "dropout", "deslant")
+_ARCHITECTURE = ("layers", "dropout", "views", "activation")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 from inkdigits.dataset import Dataset
 from inkdigits.modeling.export import export_onnx
 from inkdigits.modeling.loop import network_of
-from inkdigits.modeling.networks import Conv, parameter_count, separable, upright
+from inkdigits.modeling.networks import Conv, DigitNet, parameter_count, separable, upright
 from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.recipes import RECIPES
 from inkdigits.modeling.tasks import task
@@ -84,3 +85,27 @@ def test_mixed_precision_does_not_round_where_digits_are_moved_to(mnist: Dataset
     with torch.autocast("cpu", torch.bfloat16):
         rounded = upright(images)
     torch.testing.assert_close(rounded, upright(images))
+
+
+def test_a_network_of_two_views_is_the_mean_of_two_that_do_not_know_of_each_other(mnist: Dataset) -> None:
+    layers = (Conv(8, 5, stride=2, groups=2), Conv(12, stride=2, groups=2))
+    network = DigitNet(layers, 10, views=("plain", "upright")).eval()
+    images = torch.from_numpy(mnist.part("test").images[:20, None].copy()).float()
+    views = network.view_logits(images)
+    torch.testing.assert_close(views.mean(0), network.logits(images))
+    with torch.no_grad():
+        for weight in (network.blocks[0][0].weight, network.blocks[1][0].weight):
+            weight[len(weight) // 2 :] += 1  # the second group's
+        network.head.weight[:, network.head.in_features // 2 :] += 1
+    changed = network.view_logits(images)
+    torch.testing.assert_close(changed[0], views[0])
+    assert (changed[1] - views[1]).abs().amin() > 0.1
+    alone = DigitNet(
+        [replace(layer, channels=layer.channels // 2, groups=1) for layer in layers], 10, views=("upright",)
+    ).eval()
+    with torch.no_grad():
+        for own, block in zip(alone.blocks, network.blocks, strict=True):
+            own[0].weight.copy_(block[0].weight[len(block[0].weight) // 2 :])
+        alone.head.weight.copy_(2 * network.head.weight[:, network.head.in_features // 2 :])
+        alone.head.bias.copy_(network.head.bias)
+    torch.testing.assert_close(changed[1], alone.logits(images))
