@@ -39,7 +39,7 @@ class Recipe:
         disturbed: Share of the images that become bad pictures too, in [0, 1].
         ema_decay: Weight of the past in the running average of the weights, which is what is kept; 0: none.
         dropout: Share of the last features dropped.
-        views: What the network sees of a picture: as it is, ``plain``, and made upright, ``upright``.
+        views: What the network sees of a picture: as it is, ``plain``; at a standard place, slant and size, ``standard``.
         activation: What the layers end with, ``relu`` or ``silu``.
         precise_norm: At the end, take batch normalisation's statistics anew, from training images as they are.
     """
@@ -79,13 +79,20 @@ DEFAULT = Recipe(
 
 BEST = Recipe(
     "best",
-    layers=(Conv(32, 5, stride=2), Conv(64, stride=2), Conv(96), Conv(128, padded=False), Conv(128, padded=False)),
-    epochs=40,
+    layers=(
+        Conv(64, 5, stride=2, groups=2),
+        Conv(96, stride=2, groups=2),
+        Conv(128, groups=2),
+        Conv(192, groups=2, padded=False),
+        Conv(192, groups=2, padded=False),
+    ),
+    epochs=50,
     label_smoothing=0.05,
-    augmentation=Augmentation(shift_px=2.5, rotate_deg=15, zoom=0.15, shear=0.15),
+    augmentation=Augmentation(shift_px=3.5, rotate_deg=20, zoom=0.2, shear=0.2),
     disturbed=0.1,
     ema_decay=0.999,
     dropout=0.3,
+    views=("plain", "standard"),
 )
 
 # As small as they are, these three learn from labels as they are, and keep weights as large as they like.
@@ -93,12 +100,12 @@ BEST = Recipe(
 TINY_1K = Recipe(
     "tiny-1k",
     layers=(Conv(8, pool=True), *separable(8, 12, pool=True), *separable(12, 16, pool=True), pooling(16)),
-    epochs=40,
+    epochs=30,
     lr=0.02,
     weight_decay=0.0,
     label_smoothing=0.0,
     augmentation=Augmentation(rotate_deg=6, zoom=0.06, elastic_px=0.4),
-    views=("upright",),
+    views=("standard",),
     activation="silu",
     precise_norm=True,
 )

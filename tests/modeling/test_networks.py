@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from inkdigits.dataset import Dataset
 from inkdigits.modeling.export import export_onnx
 from inkdigits.modeling.loop import network_of
-from inkdigits.modeling.networks import Conv, DigitNet, parameter_count, separable, upright
+from inkdigits.modeling.networks import Conv, DigitNet, parameter_count, separable, standardised
 from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.recipes import RECIPES
 from inkdigits.modeling.tasks import task
@@ -58,38 +58,38 @@ def test_every_recipe_answers_alike_as_an_onnx_file(name: str, mnist: Dataset, t
     np.testing.assert_allclose(load_model(tmp_path / "model.onnx").predict_proba(images), wanted, atol=1e-5)
 
 
-def test_upright_digits_no_longer_slant_and_lie_in_the_middle(mnist: Dataset) -> None:
+def test_standardised_digits_no_longer_slant_and_lie_in_the_middle_at_one_size(mnist: Dataset) -> None:
     images = torch.from_numpy(mnist.part("test").images[:200, None].copy()).float()
     slant = torch.tensor([[1.0, 0.4, 0.2], [0.0, 1.0, -0.15]]).expand(len(images), 2, 3)
     slanted = F.grid_sample(images, F.affine_grid(slant, list(images.shape), align_corners=False), align_corners=False)
-    difference = (upright(slanted) - upright(images)).abs().mean()
+    difference = (standardised(slanted) - standardised(images)).abs().mean()
     assert difference < 0.1 * (slanted - images).abs().mean()
     x = torch.arange(28.0) - 13.5
-    ink = upright(slanted)[:, 0]
+    ink = standardised(slanted)[:, 0]
     ink = ink / ink.sum((1, 2), keepdim=True)
     for axis in (1, 2):
         assert (ink.sum(3 - axis) @ x).abs().max() < 0.2
     assert (ink * x * x[:, None]).sum((1, 2)).abs().mean() < 0.5  # square pixels; 24 of the slanted ones
 
 
-def test_upright_leaves_what_has_no_slant() -> None:
+def test_standardised_leaves_paper() -> None:
     paper, line, full = torch.zeros(3, 1, 1, 28, 28).unbind()
     line[..., 13:15, 3:25] = 255
     full[...] = 255
     for images in (paper, line, full):
-        torch.testing.assert_close(upright(images), images, atol=1e-3, rtol=0)
+        torch.testing.assert_close(standardised(images), images, atol=1e-3, rtol=0)
 
 
 def test_mixed_precision_does_not_round_where_digits_are_moved_to(mnist: Dataset) -> None:
     images = torch.from_numpy(mnist.part("test").images[:20, None].copy()).float()
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = upright(images)
-    torch.testing.assert_close(rounded, upright(images))
+        rounded = standardised(images)
+    torch.testing.assert_close(rounded, standardised(images))
 
 
 def test_a_network_of_two_views_is_the_mean_of_two_that_do_not_know_of_each_other(mnist: Dataset) -> None:
     layers = (Conv(8, 5, stride=2, groups=2), Conv(12, stride=2, groups=2))
-    network = DigitNet(layers, 10, views=("plain", "upright")).eval()
+    network = DigitNet(layers, 10, views=("plain", "standard")).eval()
     images = torch.from_numpy(mnist.part("test").images[:20, None].copy()).float()
     views = network.view_logits(images)
     torch.testing.assert_close(views.mean(0), network.logits(images))
@@ -101,7 +101,7 @@ def test_a_network_of_two_views_is_the_mean_of_two_that_do_not_know_of_each_othe
     torch.testing.assert_close(changed[0], views[0])
     assert (changed[1] - views[1]).abs().amin() > 0.1
     alone = DigitNet(
-        [replace(layer, channels=layer.channels // 2, groups=1) for layer in layers], 10, views=("upright",)
+        [replace(layer, channels=layer.channels // 2, groups=1) for layer in layers], 10, views=("standard",)
     ).eval()
     with torch.no_grad():
         for own, block in zip(alone.blocks, network.blocks, strict=True):
