@@ -153,7 +153,7 @@ def _describe(found: Any) -> None:
     "--recipe",
     default="default",
     show_default=True,
-    help="fast (seconds), default (minutes), best (half an hour); tiny-1k, tiny-5k, tiny-9k: of so many parameters.",
+    help="fast (seconds), default (minutes), best (a quarter of an hour); tiny-1k, tiny-5k, tiny-9k: of so many parameters.",
 )
 @click.option(
     "--task", default="digits", show_default=True, help="digits, is:D (is it a 5? is:5) or pair:D,E (5 or 3? pair:5,3)."
