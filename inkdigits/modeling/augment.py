@@ -88,7 +88,7 @@ def disturb(images: torch.Tensor, share: float) -> torch.Tensor:
 
 def _covered(images: torch.Tensor) -> torch.Tensor:
     """A square of paper on it, up to two fifths of the picture wide."""
-    x, y = _places(images)
+    x, y = places(images)
     reach, width = _uniform(images, 0, 0.2), images.shape[-1]
     off = torch.maximum((x / width - _uniform(images, -0.35, 0.35)).abs(), (y / width - _uniform(images, -0.35, 0.35)).abs())
     return images * (off > reach)
@@ -147,7 +147,7 @@ def _uniform(images: torch.Tensor, low: float = 0.0, high: float = 1.0) -> torch
     return (low + (high - low) * torch.rand(len(images), 1, 1, 1)).to(images.device)
 
 
-def _places(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def places(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Every pixel's x and y from the middle, in pixels: [W] and [H, 1]."""
     height, width = images.shape[2:]
     x = torch.arange(width, device=images.device) - (width - 1) / 2
@@ -156,6 +156,6 @@ def _places(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _across(images: torch.Tensor) -> torch.Tensor:
     """How far every pixel lies along a direction that is drawn for each image, in pixels from the middle: [N, 1, H, W]."""
-    x, y = _places(images)
+    x, y = places(images)
     angle = _uniform(images, 0, math.pi)
     return x * torch.cos(angle) + y * torch.sin(angle)

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from inkdigits.modeling.augment import places
+
 #: Mean and standard deviation of MNIST's 60,000 training images, in grey levels of 0 to 255.
 PIXEL_MEAN = 33.3184
 PIXEL_STD = 78.5675
@@ -97,8 +99,7 @@ def standardised(images: torch.Tensor) -> torch.Tensor:
         The same shape, range and device.
     """
     height, width = images.shape[2:]
-    x = torch.arange(width, device=images.device) - (width - 1) / 2
-    y = (torch.arange(height, device=images.device) - (height - 1) / 2)[:, None]
+    x, y = places(images)
 
     def mean(values: torch.Tensor) -> torch.Tensor:
         """Over the ink of each image, [N, 1, 1, 1]; in products of numbers, which no mixed precision rounds."""
@@ -114,8 +115,8 @@ def standardised(images: torch.Tensor) -> torch.Tensor:
     slant = (mean(across * down) / variance_y.clamp_min(1e-6)).clamp(-1, 1)
     from_y = y * scale(variance_y, STANDARD_SPREAD[1])
     from_x = x * scale(mean((across - slant * down) ** 2), STANDARD_SPREAD[0]) + slant * from_y
-    places = torch.stack([(middle_x + from_x) * (2 / width), (middle_y + from_y).expand_as(images) * (2 / height)], -1)
-    return F.grid_sample(images, places.squeeze(1), align_corners=False)
+    grid = torch.stack([(middle_x + from_x) * (2 / width), (middle_y + from_y).expand_as(images) * (2 / height)], -1)
+    return F.grid_sample(images, grid.squeeze(1), align_corners=False)
 
 
 #: What a network may see of a picture.
