@@ -17,8 +17,9 @@ from results import Results, Run, machine, markdown, spread
 
 from inkdigits import dataset
 from inkdigits.config import Project
+from inkdigits.features import make_features
+from inkdigits.inference.classifier import load_model
 from inkdigits.modeling import metrics
-from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.recipes import RECIPES
 
 
@@ -27,7 +28,7 @@ def measured(folders: list[str], data: dataset.Dataset) -> Run:
     models = [load_model(folder) for folder in folders]
     run: Run = {}
     for name in ("validation", "test"):
-        images, labels = data.part(name).labelled()
+        images, labels = data.split(name).labelled()
         probabilities = np.mean([model.predict_proba(images) for model in models], 0)
         run[f"{name}_accuracy"] = float(np.mean(probabilities.argmax(1) == labels))
     run["calibration_error"] = metrics.expected_calibration_error(probabilities, labels)
@@ -47,7 +48,7 @@ def main() -> None:
     for number in results.missing(key, complete):
         seeds = groups[number]
         folders = [str(project.models / run_name(args.recipe, seed)) for seed in seeds]
-        run = {"seed": number, "seeds": list(seeds), **measured(folders, dataset.make_features("mnist", project))}
+        run = {"seed": number, "seeds": list(seeds), **measured(folders, make_features("mnist", project))}
         results.add(key, run | {"machine": machine()})
     rows = [["ensemble", "test accuracy, %", "validation, %", "n", "calibration error, %"]]
     rows += [

@@ -20,8 +20,9 @@ import numpy as np
 from results import FOLDER, machine
 from timing import process, shortest
 
-from inkdigits import dataset, files, formats, load_model
-from inkdigits.modeling.predict import Classifier
+from inkdigits import files, formats, load_model
+from inkdigits.features import make_features
+from inkdigits.inference.classifier import Classifier
 from inkdigits.modeling.quantize import write_quantized
 
 ROOT = Path(__file__).parents[1]
@@ -52,13 +53,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", action="store_true", help="weigh an installation too")
     args = parser.parse_args()
-    data = dataset.make_features("mnist")
-    images, labels = data.part("test").labelled()
+    data = make_features("mnist")
+    images, labels = data.split("test").labelled()
     model = load_model()
     command = Path(sys.executable).with_name("inkdigits")
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "model-int8.onnx"
-        write_quantized(model.path, data.part("train").images, small)
+        write_quantized(model.path, data.split("train").images, small)
         quantized = Classifier(small)
         test, answers = Path(folder) / "t10k-images-idx3-ubyte", Path(folder) / "answers.csv"
         test.write_bytes(formats.idx_bytes(images))

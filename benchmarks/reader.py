@@ -17,7 +17,7 @@ from results import FOLDER, machine
 from timing import process, shortest
 
 import inkdigits
-from inkdigits import dataset, files
+from inkdigits import files, sources
 from inkdigits.synthesis.synthesize import SynthesizeSettings, maker
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -32,7 +32,7 @@ def main() -> None:
         Image.fromarray(page.picture).resize((3024, 4032), Image.Resampling.BICUBIC).save(photo, quality=90)
         photo_seconds, photo_mb = process(COMMAND, "read", photo, "--mode", "page")
     examples_seconds, examples_mb = process(COMMAND, "read", *sorted(EXAMPLES.glob("*.*")))
-    prepared = list(dataset.prepare("mnist").part("test").images)
+    prepared = list(sources.prepare("mnist").split("test").images)
     lines = [maker(SynthesizeSettings("line", seed=4, text="314159"))(number).picture for number in range(3)] * 70
     digits_s = shortest(lambda: inkdigits.read_many(prepared, "digit"))
     lines_s = shortest(lambda: inkdigits.read_many(lines, "line"))

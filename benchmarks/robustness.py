@@ -22,18 +22,19 @@ from results import Results, Run, fingerprint, machine, markdown, spread
 
 from inkdigits import dataset, files
 from inkdigits.config import Project
+from inkdigits.features import make_features
+from inkdigits.inference.classifier import Classifier, load_model
+from inkdigits.inference.tasks import task
 from inkdigits.modeling.augment import Augmentation
-from inkdigits.modeling.export import export_onnx
+from inkdigits.modeling.export import export_classifier
 from inkdigits.modeling.loop import TrainingLoop
-from inkdigits.modeling.predict import Classifier, load_model
 from inkdigits.modeling.recipes import RECIPES
 from inkdigits.modeling.settings import TrainSettings
-from inkdigits.modeling.tasks import task
 
 STRENGTHS = (1, 2, 3, 4, 5)
 SHIPPED, UNPREPARED = "shipped", "without augmentation"
 #: The shipped network's recipe without what makes it robust.
-PLAIN = replace(RECIPES["default"], augmentation=Augmentation(), disturbed=0.0)
+PLAIN = replace(RECIPES["default"], augmentation=Augmentation(), corrupted=0.0)
 
 Images = np.ndarray  # uint8 (N, 28, 28), 0 = paper
 
@@ -195,7 +196,7 @@ def network(kind: str, seed: int, project: Project, data: dataset.Dataset) -> Cl
         folder.mkdir(parents=True, exist_ok=True)
         loop = TrainingLoop(PLAIN, task("digits"), data, TrainSettings(seed=seed), folder)
         loop.run()
-        export_onnx(loop.calibrated_network(), task("digits"), folder / "model.onnx")
+        export_classifier(loop.calibrated_network(), task("digits"), folder / "model.onnx")
     return load_model(folder)
 
 
@@ -207,7 +208,7 @@ def main() -> None:
     parser.add_argument("--part", default="test", choices=["validation", "test"])
     args = parser.parse_args()
     project, results = Project.current(), Results("robustness")
-    data = dataset.make_features("mnist", project)
+    data = make_features("mnist", project)
     images, labels = data.part(args.part).labelled()
     versions = {SHIPPED: f"shipped-{files.sha256_file(load_model().path)[:8]}", UNPREPARED: f"plain-{fingerprint(PLAIN)}"}
     versions |= {name: version(name) for name in args.recipes}

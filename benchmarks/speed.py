@@ -29,14 +29,15 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from inkdigits import dataset
+from inkdigits.features import make_features
+from inkdigits.inference.classifier import load_model
+from inkdigits.inference.tasks import task
 from inkdigits.modeling.devices import device_of, has_bfloat16
-from inkdigits.modeling.export import export_onnx
+from inkdigits.modeling.export import export_classifier
 from inkdigits.modeling.loop import TrainingLoop, network_of
 from inkdigits.modeling.networks import PIXEL_MEAN, PIXEL_STD
-from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.recipes import Recipe
 from inkdigits.modeling.settings import TrainSettings
-from inkdigits.modeling.tasks import task
 from inkdigits.modeling.train import provenance
 
 #: What is trained for each accuracy, in percent.
@@ -54,7 +55,7 @@ def ours(settings: TrainSettings, data: dataset.Dataset) -> tuple[float, Predict
         loop.run()
         seconds = time.perf_counter() - started
         model = Path(folder) / "model.onnx"
-        export_onnx(loop.calibrated_network(), task("digits"), model)
+        export_classifier(loop.calibrated_network(), task("digits"), model)
         return seconds, load_model(model).predict
 
 
@@ -144,7 +145,7 @@ def operations(plan: Recipe, images: int) -> float:
     return counter.get_total_flops() / 2 * steps * plan.batch_size * plan.epochs
 
 
-def measured(seconds: float, predict: Predict, test: dataset.Part) -> Run:
+def measured(seconds: float, predict: Predict, test: dataset.Split) -> Run:
     """Of a trained classifier: its accuracy on the test set, and how many images it answers in a second."""
     images, labels = test.labelled()
     predict(images[:1000])
@@ -193,12 +194,12 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of what is there, and run nothing")
     args = parser.parse_args()
     device, results = device_of(args.device), Results("speed")
-    data = dataset.make_features("mnist")
-    images, labels = data.part("train").labelled()
+    data = make_features("mnist")
+    images, labels = data.split("train").labelled()
     for goal, settings in {} if args.table else GOALS.items():
         for seed in results.missing(goal_key(goal, device), range(args.seeds)):
             seconds, predict = ours(replace(settings, seed=seed, device=device.type), data)
-            run = {"seed": seed, **measured(seconds, predict, data.part("test")), "peak_gflops": peak_gflops(device)}
+            run = {"seed": seed, **measured(seconds, predict, data.split("test")), "peak_gflops": peak_gflops(device)}
             results.add(
                 goal_key(goal, device), run | {"machine": machine(device.type), "git_commit": provenance()["git_commit"]}
             )
@@ -207,7 +208,7 @@ def main() -> None:
         for seed in results.missing(key_of(name, device.type), range(args.others)):
             started = time.perf_counter()
             predict = fit(seed, images, labels, device)
-            run = {"seed": seed, **measured(time.perf_counter() - started, predict, data.part("test"))}
+            run = {"seed": seed, **measured(time.perf_counter() - started, predict, data.split("test"))}
             results.add(key_of(name, device.type), run | {"machine": machine(device.type)})
             print(f"{name} seed {seed}: {100 * run['test_accuracy']:.2f} % in {run['seconds']:.1f} s", flush=True)
     print(table(results, device, len(images)))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from inkdigits import dataset
+from inkdigits import sources
 
 FOLDER = Path(__file__).parents[1] / "examples"
 
@@ -21,7 +21,7 @@ class Pen:
     """Draws digits from MNIST's test set, a different writer's each time."""
 
     def __init__(self, seed: int) -> None:
-        self.images, self.labels = dataset.prepare("mnist").part("test").labelled()
+        self.images, self.labels = sources.prepare("mnist").split("test").labelled()
         self.random = np.random.default_rng(seed)
 
     def digit(self, label: int, height: int) -> Image.Image:

@@ -12,11 +12,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import inkdigits
-from inkdigits import dataset
+from inkdigits import sources
 from inkdigits.plots import draw_all, load_run
 from inkdigits.reading import overlay
 from inkdigits.synthesis import scenes
-from inkdigits.synthesis.forms import DigitStrokes
+from inkdigits.synthesis.allographs import DigitStrokes
 from inkdigits.synthesis.synthesize import SynthesizeSettings, maker
 
 FOLDER = Path(__file__).parent / "images"
@@ -79,7 +79,7 @@ def made_lines() -> Image.Image:
 
 def made_readings(right: bool) -> Image.Image:
     """Made lines of test digits that were read right or wrong, each with what was read and what is true."""
-    strokes = DigitStrokes(*dataset.prepare("mnist").part("test").labelled())
+    strokes = DigitStrokes(*sources.prepare("mnist").split("test").labelled())
     canvas, shown, number = Image.new("RGB", (1200, 420), "white"), 0, 0
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(17)
     while shown < 15:

@@ -4,10 +4,11 @@
 
     import inkdigits
 
-    reading = inkdigits.read("cheque.jpg")  # .text, .best_text, .lines, .digits
-    readings = inkdigits.read_many(["a.png", "b.png"], mode="digit")
-    fields = inkdigits.read_fields("form.jpg", "template.json")  # {"amount": …}
-    model = inkdigits.load_model()  # .predict(images), .predict_proba(images)
+    reader = inkdigits.Reader()  # loads once; inkdigits.read(…) does it with a default one
+    reading = reader.read("cheque.jpg")  # .text, .best_text, .pages, .digits
+    readings = reader.read_many(["a.png", "b.png"], mode="digit")
+    fields = reader.read_fields("form.jpg", "template.json")  # {"amount": …}
+    model = inkdigits.load_model()  # .predict(images), .predict_proba(images), .classes_
 """
 
 from __future__ import annotations
@@ -28,18 +29,42 @@ from inkdigits.errors import (
 )
 
 if TYPE_CHECKING:
-    from inkdigits.modeling.predict import Classifier, load_model
-    from inkdigits.reading.fields import Field, FieldReading, Template, read_fields, read_fields_pages
-    from inkdigits.reading.reader import read, read_many, read_pages
-    from inkdigits.reading.results import Digit, Line, Reading
+    from inkdigits.forms.reader import FieldReading
+    from inkdigits.forms.template import Field, Template
+    from inkdigits.inference.classifier import Classifier, load_model
+    from inkdigits.reader import Reader, read, read_fields, read_fields_pages, read_many, read_pages
+    from inkdigits.reading.reading import Reading
+    from inkdigits.reading.results import Digit, Document, Line, Page, Word
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+
+#: Names that are imported when first used, so that ``import inkdigits`` and ``inkdigits --help`` are quick.
+_LAZY = {
+    "Classifier": "inference.classifier",
+    "Digit": "reading.results",
+    "Document": "reading.results",
+    "Field": "forms.template",
+    "FieldReading": "forms.reader",
+    "Line": "reading.results",
+    "Page": "reading.results",
+    "Reader": "reader",
+    "Reading": "reading.reading",
+    "Template": "forms.template",
+    "Word": "reading.results",
+    "load_model": "inference.classifier",
+    "read": "reader",
+    "read_fields": "reader",
+    "read_fields_pages": "reader",
+    "read_many": "reader",
+    "read_pages": "reader",
+}
 
 __all__ = [
     "ChecksumError",
     "Classifier",
     "DataError",
     "Digit",
+    "Document",
     "Field",
     "FieldReading",
     "ImageError",
@@ -49,9 +74,12 @@ __all__ = [
     "Line",
     "MissingExtraError",
     "ModelError",
+    "Page",
+    "Reader",
     "Reading",
     "Template",
     "UsageError",
+    "Word",
     "load_model",
     "read",
     "read_fields",
@@ -59,23 +87,6 @@ __all__ = [
     "read_many",
     "read_pages",
 ]
-
-#: Names that are imported when first used, so that ``import inkdigits`` and ``inkdigits --help`` are quick.
-_LAZY = {
-    "Classifier": "modeling.predict",
-    "load_model": "modeling.predict",
-    "read": "reading.reader",
-    "read_many": "reading.reader",
-    "read_pages": "reading.reader",
-    "read_fields": "reading.fields",
-    "read_fields_pages": "reading.fields",
-    "Field": "reading.fields",
-    "FieldReading": "reading.fields",
-    "Template": "reading.fields",
-    "Digit": "reading.results",
-    "Line": "reading.results",
-    "Reading": "reading.results",
-}
 
 
 def __getattr__(name: str) -> Any:

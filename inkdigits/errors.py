@@ -20,7 +20,13 @@ from __future__ import annotations
 
 
 class InkdigitsError(Exception):
-    """Base of all errors raised by inkdigits."""
+    """Base of all errors raised by inkdigits.
+
+    Attributes:
+        index: Of the picture in the list that was read, from 0; None where there was no list.
+    """
+
+    index: int | None = None
 
 
 class UsageError(InkdigitsError, ValueError):

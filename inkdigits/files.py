@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkdigits.errors import DataError, UsageError
 
@@ -25,33 +26,21 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    name = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
+        # Made by os.open and not by tempfile, whose files are private: so the kernel applies the process's umask.
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with os.fdopen(handle, mode, **text) as file:  # type: ignore[call-overload]
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o666 & ~_umask())  # mkstemp makes it private
-        Path(name).replace(path)
+        name.replace(path)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise type(error)(error.errno, error.strerror, str(path)) from None  # name the file that was wanted
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    """The process's umask, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def natural(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """A key to sort paths as people count: 2.png comes before 10.png."""
-    words = [(int(word), "") if word.isdecimal() else (0, word) for word in re.split(r"(\d+)", str(path))]
-    return words, str(path)
 
 
 def check_writable(path: Path) -> None:
@@ -99,7 +88,7 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path} is not valid JSON ({error}): delete it and make it again") from None
 
 
-def sha256(content: bytes | np.ndarray) -> str:
+def sha256(content: bytes | NDArray[np.generic]) -> str:
     """SHA-256 of bytes, or of an array's elements in C order, as 64 hexadecimal digits."""
     return hashlib.sha256(content if isinstance(content, bytes) else np.ascontiguousarray(content).data).hexdigest()
 

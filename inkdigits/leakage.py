@@ -7,8 +7,9 @@ paper are swapped, and changes little under re-encoding, while two images of dif
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inkdigits import features
+from inkdigits.preparation.digit import renewed
 
 #: Frequencies kept in each direction, in periods per picture.
 _FREQUENCIES = 6
@@ -21,13 +22,13 @@ _NEAR = 0.98
 _BLOCK = 1_000
 
 
-def signatures(images: np.ndarray) -> np.ndarray:
+def signatures(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Signatures of length 1, float32 (N, 90), of images uint8 (N, 28, 28); a blank image's is zero."""
     blocks = [_signatures(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)]
     return np.concatenate(blocks) if blocks else np.zeros((0, (2 * _FREQUENCIES + 1) * (_FREQUENCIES + 1) - 1), np.float32)
 
 
-def _signatures(images: np.ndarray) -> np.ndarray:
+def _signatures(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     spectrum = np.abs(np.fft.rfft2(images.astype(np.float32)))
     kept = np.concatenate([spectrum[:, : _FREQUENCIES + 1], spectrum[:, -_FREQUENCIES:]], axis=1)[:, :, : _FREQUENCIES + 1]
     flat = kept.reshape(len(images), -1)[:, 1:]  # without the mean, so that swapped ink and paper are alike
@@ -35,10 +36,10 @@ def _signatures(images: np.ndarray) -> np.ndarray:
     return np.divide(flat, length, out=np.zeros_like(flat), where=length > 0).astype(np.float32)
 
 
-def find_copies(training: np.ndarray, evaluated: np.ndarray) -> np.ndarray:
+def find_copies(training: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which of the evaluated images are copies of a training image, perhaps shifted, inverted or re-encoded.
 
-    Both are model inputs. A copy that was changed has gone through all of ``features.prepare``, while its original, in
+    Both are network inputs. A copy that was changed has gone through all of ``preparation.prepare``, while its original, in
     MNIST's form already, passed it unchanged; so the training image that is nearest is put through it too and compared
     again.
 
@@ -60,6 +61,6 @@ def find_copies(training: np.ndarray, evaluated: np.ndarray) -> np.ndarray:
     copies = similarity >= COPY_SIMILARITY
     candidates = np.flatnonzero(~copies & (similarity >= _NEAR))
     if candidates.size:
-        again = np.stack([features.renewed(training[i]) for i in nearest[candidates]])
+        again = np.stack([renewed(training[i]) for i in nearest[candidates]])
         copies[candidates] = (signatures(again) * asked[candidates]).sum(1) >= COPY_SIMILARITY
     return copies

@@ -1,9 +1,8 @@
-"""Every figure of a run: the data, the training, the answers and what the network looks at."""
+"""Every figure of a run: the data, the training, the predictions and what the network looks at."""
 
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,18 +12,20 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from inkdigits import dataset
 from inkdigits.config import Project
 from inkdigits.errors import DataError, ModelError
-from inkdigits.files import atomic, read_json
+from inkdigits.features import make_features
+from inkdigits.files import atomic
+from inkdigits.inference.tasks import Task
 from inkdigits.modeling import metrics
 from inkdigits.modeling.evaluate import EvaluateSettings, Evaluation, evaluate
 from inkdigits.modeling.networks import DigitNet
-from inkdigits.modeling.tasks import Task
 from inkdigits.modeling.train import load_network
+from inkdigits.runs import Run
 
 DPI = 110
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#c05621", "#718096"
@@ -36,67 +37,71 @@ _TITLE_INCHES = 0.1
 
 
 @dataclass(frozen=True)
-class Run:
-    """A finished run and its answers on its evaluation images: what the figures are drawn from."""
+class EvaluatedRun:
+    """A finished run and its predictions on its evaluation images: what the figures are drawn from."""
 
     name: str
     meta: dict[str, Any]
     history: list[dict[str, Any]]
     network: DigitNet
     task: Task
-    training: tuple[np.ndarray, np.ndarray]
+    training: tuple[NDArray[np.uint8], NDArray[np.int64]]
     evaluation: Evaluation
 
     @property
-    def probabilities(self) -> np.ndarray:
+    def probabilities(self) -> NDArray[np.float32]:
         """Of the evaluation images, float32 (N, C)."""
         found = self.evaluation.probabilities
         assert found is not None  # a model's evaluation always has them
         return found
 
 
-def load_run(model: str, data: str | None = None, project: Project | None = None) -> Run:
+def load_run(name: str, data: str | None = None, project: Project | None = None) -> EvaluatedRun:
     """Gather what the figures need.
 
     Args:
-        model: A run's name below ``models/``.
+        name: Of a run below ``models/``.
         data: The source to evaluate on; by default the run's own.
         project: Where; by default the current one.
 
     Raises:
-        ModelError: there is no such finished run.
+        ModelError: There is no such finished run.
     """
     project = project or Project.current()
-    folder = project.models / model
-    network, found = load_network(folder)
-    meta = read_json(folder / "meta.json")
-    try:
-        history = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
-        if any("train_losses" not in line for line in history):
-            raise ValueError("it lacks the curve of the loss")
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder / 'history.jsonl'} is missing or damaged ({error}): train it again") from None
+    run = Run.named(name, project)
+    network, found = load_network(run)
+    meta, history = run.meta(), run.history()
+    if any("train_losses" not in entry for entry in history):
+        raise ModelError(f"{run.history_path()} lacks the curve of the loss: train it again")
     own = meta["data"]
-    training = dataset.make_features(own["source"], project, own["transpose"]).part("train")
-    settings = EvaluateSettings(str(folder), data or own["source"])
+    training = make_features(own["source"], project, own["transpose"]).split("train")
+    settings = EvaluateSettings(str(run.folder), data or own["source"])
     if settings.data == own["source"]:
         # Without labelled test images, as in Kaggle's files, the validation images are all that was not trained on.
-        part = None if "labels_sha256" in own["parts"].get("test", {}) else "validation"
-        settings = replace(settings, part=part, transpose=own["transpose"])
-    return Run(model, meta, history, network, found, found.select(training), evaluate(settings, project))
+        split = None if "labels_sha256" in own["splits"].get("test", {}) else "validation"
+        settings = replace(settings, split=split, transpose=own["transpose"])
+    return EvaluatedRun(name, meta, history, network, found, found.select(training), evaluate(settings, project))
 
 
-def make_plots(model: str, data: str | None = None, project: Project | None = None) -> list[Path]:
-    """Draw every figure of a run into ``reports/figures`` and return their paths.
+def make_plots(name: str, data: str | None = None, project: Project | None = None) -> list[Path]:
+    """Draw every figure of a run into ``reports/figures``.
+
+    Args:
+        name: Of a run below ``models/``.
+        data: The source to evaluate on; by default the run's own.
+        project: Where; by default the current one.
+
+    Returns:
+        the figures' paths.
 
     Raises:
-        ModelError: there is no such finished run.
+        ModelError: There is no such finished run.
     """
     project = project or Project.current()
-    return [path for path, _ in draw_all(load_run(model, data, project), project.reports / "figures")]
+    return [path for path, _ in draw_all(load_run(name, data, project), project.reports / "figures")]
 
 
-def draw_all(run: Run, folder: Path) -> list[tuple[Path, str]]:
+def draw_all(run: EvaluatedRun, folder: Path) -> list[tuple[Path, str]]:
     """Draw every figure that the run's task has; path and caption of each, in the order of the report."""
     drawn = {}
     for name, (draw, _) in FIGURES.items():
@@ -123,19 +128,21 @@ def _figure(width: float, height: float, title: str) -> Figure:
     return figure
 
 
-def _show(axes: Axes, image: np.ndarray, title: str = "", cmap: str = "gray_r", vmin: float = 0, vmax: float = 255) -> None:
+def _show(
+    axes: Axes, image: NDArray[np.generic], title: str = "", cmap: str = "gray_r", vmin: float = 0, vmax: float = 255
+) -> None:
     axes.imshow(image, cmap=cmap, vmin=vmin, vmax=vmax)
     axes.set_axis_off()
     if title:
         axes.set_title(title, fontsize=8)
 
 
-def _grid(rows: int, columns: int, title: str, cell: float = 0.75, extra: float = 0.5) -> tuple[Figure, np.ndarray]:
+def _grid(rows: int, columns: int, title: str, cell: float = 0.75, extra: float = 0.5) -> tuple[Figure, Any]:
     figure = _figure(columns * cell, rows * cell + extra, title)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def samples(run: Run) -> Figure:
+def samples(run: EvaluatedRun) -> Figure:
     """Ten images of each class, drawn with a fixed seed."""
     images, targets = run.training
     random = np.random.default_rng(0)
@@ -151,7 +158,7 @@ def samples(run: Run) -> Figure:
     return figure
 
 
-def class_balance(run: Run) -> Figure:
+def class_balance(run: EvaluatedRun) -> Figure:
     """Number of training images of each class."""
     counts = np.bincount(run.training[1], minlength=len(run.task.classes))
     figure = _figure(6, 3, "How many images each class has")
@@ -164,7 +171,7 @@ def class_balance(run: Run) -> Figure:
     return figure
 
 
-def mean_digits(run: Run) -> Figure:
+def mean_digits(run: EvaluatedRun) -> Figure:
     """The mean image of each class."""
     images, targets = run.training
     figure, axes = _grid(1, len(run.task.classes), "The mean of each class", cell=0.9)
@@ -174,18 +181,21 @@ def mean_digits(run: Run) -> Figure:
     return figure
 
 
-# --- The training and the answers -----------------------------------------------------------------------------------
+# --- The training and the predictions -----------------------------------------------------------------------------------
 
 
-def training_curves(run: Run) -> Figure:
+def training_curves(run: EvaluatedRun) -> Figure:
     """Loss during training, and loss and accuracy on the validation images after each epoch."""
     epochs = [line["epoch"] for line in run.history]
     parts = [line["train_losses"] for line in run.history]
-    places = [epoch - 1 + (i + 0.5) / len(part) for epoch, part in zip(epochs, parts, strict=True) for i in range(len(part))]
+    positions = [epoch - 1 + (i + 0.5) / len(part) for epoch, part in zip(epochs, parts, strict=True) for i in range(len(part))]
     figure = _figure(8, 3.2, f"Training of {run.name}: {run.meta['training_seconds']:.0f} s")
     left, right = figure.subplots(1, 2)
     left.plot(
-        places, [loss for part in parts for loss in part], color=_BLUE, label="training (as the recipe deforms and smooths it)"
+        positions,
+        [loss for part in parts for loss in part],
+        color=_BLUE,
+        label="training (as the recipe deforms and smooths it)",
     )
     left.plot(epochs, [line["validation_loss"] for line in run.history], "o-", color=_ORANGE, label="validation")
     left.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
@@ -201,8 +211,8 @@ def training_curves(run: Run) -> Figure:
     return figure
 
 
-def confusion(run: Run) -> Figure:
-    """Counts of each answer to each true class; mistakes are coloured, hits are not."""
+def confusion(run: EvaluatedRun) -> Figure:
+    """Counts of each prediction for each true class; mistakes are coloured, hits are not."""
     result = run.evaluation
     counts = metrics.confusion_matrix(result.targets, result.predicted, len(run.task.classes))
     errors = counts - np.diag(np.diag(counts))
@@ -215,28 +225,28 @@ def confusion(run: Run) -> Figure:
             dark = errors[row, column] > 0.6 * errors.max()
             colour = _GREY if row == column else "white" if dark else "black"
             ax.text(column, row, f"{counts[row, column]}", ha="center", va="center", fontsize=8, color=colour)
-    ax.set(xlabel="answer", ylabel="truth", xticks=range(len(counts)), yticks=range(len(counts)))
+    ax.set(xlabel="predicted", ylabel="truth", xticks=range(len(counts)), yticks=range(len(counts)))
     ax.set_xticklabels(run.task.classes)
     ax.set_yticklabels(run.task.classes)
     return figure
 
 
-def worst_mistakes(run: Run) -> Figure:
-    """The most confident wrong answers, each with the probabilities of all classes."""
+def worst_mistakes(run: EvaluatedRun) -> Figure:
+    """The most confident wrong predictions, each with the probabilities of all classes."""
     wrong = run.evaluation.mistakes()[:12]
     if not len(wrong):
         return _note("No mistakes on these images")
     rows = (len(wrong) + 3) // 4
-    figure = _figure(11, 1.55 * rows + 0.6, "The most confident mistakes (green: truth, orange: answer)")
+    figure = _figure(11, 1.55 * rows + 0.6, "The most confident mistakes (green: truth, orange: prediction)")
     axes = figure.subplots(rows, 8, squeeze=False, width_ratios=[1, 1.3] * 4)
     for ax in axes.flat:
         ax.set_axis_off()
-    for place, i in enumerate(wrong):
-        picture, bars = axes[place // 4, 2 * (place % 4) : 2 * (place % 4) + 2]
-        truth, answer = run.evaluation.targets[i], run.evaluation.predicted[i]
-        _show(picture, run.evaluation.images[i], f"{run.task.classes[truth]} read as {run.task.classes[answer]}")
+    for position, i in enumerate(wrong):
+        picture, bars = axes[position // 4, 2 * (position % 4) : 2 * (position % 4) + 2]
+        truth, predicted = run.evaluation.targets[i], run.evaluation.predicted[i]
+        _show(picture, run.evaluation.images[i], f"{run.task.classes[truth]} read as {run.task.classes[predicted]}")
         colours = [_GREY] * len(run.task.classes)
-        colours[truth], colours[answer] = "#2f855a", _ORANGE
+        colours[truth], colours[predicted] = "#2f855a", _ORANGE
         bars.set_axis_on()
         bars.barh(run.task.classes, run.probabilities[i], color=colours)
         bars.set_xlim(0, 1)
@@ -253,8 +263,8 @@ def _note(text: str) -> Figure:
     return figure
 
 
-def reliability(run: Run) -> Figure:
-    """Confidence against the share that is right: on the diagonal a confidence can be believed."""
+def reliability(run: EvaluatedRun) -> Figure:
+    """Confidence against accuracy: on the diagonal a confidence can be believed."""
     confidence, share, count = metrics.reliability(run.probabilities, run.evaluation.targets).T
     error = metrics.expected_calibration_error(run.probabilities, run.evaluation.targets)
     figure = _figure(5, 4.4, f"Can the confidence be believed? (calibration error {100 * error:.2f} %)")
@@ -262,20 +272,20 @@ def reliability(run: Run) -> Figure:
     low, high = np.array([metrics.wilson_interval(round(s * c), int(c)) for s, c in zip(share, count, strict=True)]).T
     bars = np.maximum(0, [100 * (share - low), 100 * (high - share)])
     ax.plot([0, 100], [0, 100], "--", color=_GREY, lw=1, label="perfect")
-    ax.errorbar(100 * confidence, 100 * share, bars, fmt="o", color=_BLUE, capsize=2, label="right, with 95 % interval")
+    ax.errorbar(100 * confidence, 100 * share, bars, fmt="o", color=_BLUE, capsize=2, label="accuracy, with 95 % interval")
     for x, y, n in zip(confidence, low, count, strict=True):
         if x > 0.96:  # the last bins lie too close together for numbers
             continue
         ax.annotate(f"{n:,.0f}", (100 * x, 100 * y), (0, -3), textcoords="offset points", ha="center", va="top", fontsize=7)
     least = 100 * min(confidence.min(), low.min()) - 8
-    ax.set(xlabel="confidence, %", ylabel="right, %", xlim=(max(0, least), 102), ylim=(max(-8, least), 102))
+    ax.set(xlabel="confidence, %", ylabel="accuracy, %", xlim=(max(0, least), 102), ylim=(max(-8, least), 102))
     ax.legend(frameon=False, fontsize=8, loc="upper left")
     ax.grid(alpha=0.3)
     return figure
 
 
-def risk_coverage(run: Run) -> Figure:
-    """The error that is left when the least confident answers are withheld."""
+def risk_coverage(run: EvaluatedRun) -> Figure:
+    """The error that is left when the least confident predictions are withheld."""
     coverage, risk = metrics.risk_coverage(run.probabilities, run.evaluation.targets)
     figure = _figure(5, 3.4, "What the courage to say “unsure” buys")
     ax = figure.subplots()
@@ -284,20 +294,20 @@ def risk_coverage(run: Run) -> Figure:
         value = metrics.risk_at(share, run.probabilities, run.evaluation.targets)
         ax.plot(100 * share, 100 * value, "o", color=_ORANGE)
         ax.annotate(
-            f"{share:.0%} answered: {100 * value:.2f} % wrong",
+            f"coverage {share:.0%}: {100 * value:.2f} % wrong",
             (100 * share, 100 * value),
             (-8, 8),
             textcoords="offset points",
             ha="right",
             fontsize=8,
         )
-    ax.set(xlabel="answered, %", ylabel="wrong among them, %", xlim=(80, 100.5))
+    ax.set(xlabel="coverage, %", ylabel="wrong among them, %", xlim=(80, 100.5))
     ax.grid(alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def precision_recall_roc(run: Run) -> Figure:
+def precision_recall_roc(run: EvaluatedRun) -> Figure:
     """The two curves of a binary task."""
     targets, scores = run.evaluation.targets, run.probabilities[:, 1]
     if len(np.unique(targets)) < 2:
@@ -320,7 +330,7 @@ def precision_recall_roc(run: Run) -> Figure:
 # --- What the network sees --------------------------------------------------------------------------------------------
 
 
-def first_filters(run: Run) -> Figure:
+def first_filters(run: EvaluatedRun) -> Figure:
     """The weights of the first convolution: blue attracts ink, red repels it."""
     weights = next(run.network.blocks.parameters()).detach().numpy()[:, 0]
     columns = 8
@@ -334,7 +344,7 @@ def first_filters(run: Run) -> Figure:
     return figure
 
 
-def feature_maps(run: Run) -> Figure:
+def feature_maps(run: EvaluatedRun) -> Figure:
     """One digit on its way through the network: the twelve strongest maps of each layer."""
     image = run.evaluation.images[0]
     with torch.inference_mode():
@@ -353,7 +363,7 @@ def feature_maps(run: Run) -> Figure:
     return figure
 
 
-def embedding(run: Run) -> Figure:
+def embedding(run: EvaluatedRun) -> Figure:
     """The last features of the evaluation images, laid out in two dimensions by t-SNE."""
     images, targets = run.evaluation.images, run.evaluation.targets
     chosen = np.random.default_rng(0).permutation(len(images))[:_EMBEDDED]
@@ -377,8 +387,8 @@ def embedding(run: Run) -> Figure:
     return figure
 
 
-def occlusion(run: Run) -> Figure:
-    """Where covering a digit with paper costs the right answer most probability."""
+def occlusion(run: EvaluatedRun) -> Figure:
+    """Where covering a digit with paper costs the true class most probability."""
     first = [np.flatnonzero(run.evaluation.targets == index)[:1] for index in range(len(run.task.classes))]
     chosen = np.concatenate(first)
     figure, axes = _grid(2, len(chosen), "What matters: darker red where covering the digit costs more", cell=1.0)
@@ -392,22 +402,22 @@ def occlusion(run: Run) -> Figure:
     return figure
 
 
-def occlusion_map(network: DigitNet, image: np.ndarray, target: int) -> np.ndarray:
-    """Probability of the target class lost when a square of paper covers each place; float32 (28, 28)."""
+def occlusion_map(network: DigitNet, image: NDArray[np.generic], target: int) -> NDArray[np.float32]:
+    """Probability of the target class lost when a square of paper covers each pixel; float32 (28, 28)."""
     covered = np.repeat(image[None], 28 * 28, 0)
-    for place, (y, x) in enumerate(np.ndindex(28, 28)):
+    for position, (y, x) in enumerate(np.ndindex(28, 28)):
         top, left = max(0, y - _OCCLUDER_PX // 2), max(0, x - _OCCLUDER_PX // 2)
-        covered[place, top : y + _OCCLUDER_PX // 2, left : x + _OCCLUDER_PX // 2] = 0
+        covered[position, top : y + _OCCLUDER_PX // 2, left : x + _OCCLUDER_PX // 2] = 0
     with torch.inference_mode():
         both = torch.from_numpy(np.concatenate([image[None], covered])[:, None]).float()
         probabilities = torch.softmax(network(both), 1)[:, target].numpy()
-    lost: np.ndarray = (probabilities[0] - probabilities[1:]).reshape(28, 28)
+    lost: NDArray[np.float32] = (probabilities[0] - probabilities[1:]).reshape(28, 28)
     return lost
 
 
 _BINARY_ONLY = {"precision_recall_roc"}
 #: Name → how it is drawn, and the caption in the report.
-FIGURES: dict[str, tuple[Callable[[Run], Figure], str]] = {
+FIGURES: dict[str, tuple[Callable[[EvaluatedRun], Figure], str]] = {
     "samples": (samples, "What there is to learn from."),
     "class_balance": (
         class_balance,
@@ -427,7 +437,7 @@ FIGURES: dict[str, tuple[Callable[[Run], Figure], str]] = {
         reliability,
         "Each point is a bin of images of similar confidence, with their number; almost all lie at the very top.",
     ),
-    "risk_coverage": (risk_coverage, "Answers are withheld from the least confident on."),
+    "risk_coverage": (risk_coverage, "Predictions are withheld from the least confident on."),
     "precision_recall_roc": (precision_recall_roc, "A threshold is a choice between missing some and accusing others."),
     "first_filters": (first_filters, "Edges and strokes in several directions: what the first layer looks for."),
     "feature_maps": (feature_maps, "From strokes to shapes: the maps get smaller and mean more."),

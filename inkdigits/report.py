@@ -12,21 +12,24 @@ from inkdigits.files import atomic
 from inkdigits.plots import draw_all, load_run
 
 
-def make_report(model: str, data: str | None = None, project: Project | None = None) -> Path:
+def make_report(name: str, data: str | None = None, project: Project | None = None) -> Path:
     """Draw every figure of a run and write them, with its measures, as ``reports/index.html``.
 
     The page holds its pictures in itself and asks no network for anything.
 
     Args:
-        model: A run's name below ``models/``.
+        name: Of a run below ``models/``.
         data: The source to evaluate on; by default the run's own.
         project: Where; by default the current one.
 
+    Returns:
+        the page's path.
+
     Raises:
-        ModelError: there is no such finished run.
+        ModelError: There is no such finished run.
     """
     project = project or Project.current()
-    run = load_run(model, data, project)
+    run = load_run(name, data, project)
     figures = [
         {"name": path.stem.replace("_", " "), "caption": caption, "source": _data_uri(path)}
         for path, caption in draw_all(run, project.reports / "figures")

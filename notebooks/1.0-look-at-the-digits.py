@@ -8,11 +8,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from inkdigits import dataset
+from inkdigits.features import make_features
 
-data = dataset.make_features("mnist")
-images, labels = data.part("train").labelled()
-print({name: len(part) for name, part in data.parts.items()})
+data = make_features("mnist")
+images, labels = data.split("train").labelled()
+print({name: len(part) for name, part in data.splits.items()})
 print(images.shape, images.dtype, "from", images.min(), "(paper) to", images.max(), "(ink)")
 
 # %% [markdown]

@@ -14,12 +14,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import confusion_matrix, precision_recall_curve, precision_score, recall_score, roc_auc_score, roc_curve
 
-from inkdigits import dataset
+from inkdigits.features import make_features
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
-data = dataset.make_features("mnist")
-images, labels = data.part("train").labelled()
-held_out, held_out_labels = data.part("validation").labelled()
+data = make_features("mnist")
+images, labels = data.split("train").labelled()
+held_out, held_out_labels = data.split("validation").labelled()
 count = 4_000 if QUICK else 20_000
 X, y = images[:count].reshape(count, -1) / 255, labels[:count] == 5
 X_validation, y_validation = held_out.reshape(len(held_out), -1) / 255, held_out_labels == 5

@@ -11,15 +11,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from inkdigits import dataset
+from inkdigits.features import make_features
+from inkdigits.inference.tasks import task
 from inkdigits.learn.ann import NeuralNetwork
-from inkdigits.modeling.tasks import task
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
-data = dataset.make_features("mnist")
+data = make_features("mnist")
 five_or_three = task("pair:5,3")
-images, targets = five_or_three.select(data.part("train"))
-held_out, held_out_targets = five_or_three.select(data.part("validation"))
+images, targets = five_or_three.select(data.split("train"))
+held_out, held_out_targets = five_or_three.select(data.split("validation"))
 if QUICK:
     images, targets = images[:2000], targets[:2000]
 X, X_validation = (pictures.reshape(len(pictures), -1).astype(np.float32) / 255 for pictures in (images, held_out))

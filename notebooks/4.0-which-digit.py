@@ -11,13 +11,13 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
-from inkdigits import dataset
+from inkdigits.features import make_features
 from inkdigits.modeling.baselines import ConvolutionalNetwork, with_shifts
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
-data = dataset.make_features("mnist")
-images, labels = data.part("train").labelled()
-held_out, held_out_labels = data.part("validation").labelled()
+data = make_features("mnist")
+images, labels = data.split("train").labelled()
+held_out, held_out_labels = data.split("validation").labelled()
 count, fewer = (3_000, 500) if QUICK else (20_000, 5_000)
 X, y = images[:count].reshape(count, -1).astype(np.float32) / 255, labels[:count]
 held_out, y_validation = held_out[:fewer], held_out_labels[:fewer]

@@ -12,13 +12,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from inkdigits import dataset
+from inkdigits.features import make_features
 from inkdigits.modeling.baselines import ConvolutionalNetwork
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
-data = dataset.make_features("mnist")
-images, labels = data.part("train").labelled()
-held_out, held_out_labels = data.part("validation").labelled()
+data = make_features("mnist")
+images, labels = data.split("train").labelled()
+held_out, held_out_labels = data.split("validation").labelled()
 count = 5_000 if QUICK else len(images)
 model = ConvolutionalNetwork(epochs=2).fit(images[:count].reshape(count, -1) / 255, labels[:count])
 network = model.network_

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import inkdigits
-from inkdigits import dataset, features
+from inkdigits import features
+from inkdigits.features import make_features
 from inkdigits.reading import overlay
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
@@ -21,7 +22,7 @@ EXAMPLES = next(
     folder / "examples" for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "examples" / "page.jpg").exists()
 )
 model = inkdigits.load_model()
-images, labels = dataset.make_features("mnist").part("validation").labelled()
+images, labels = make_features("mnist").split("validation").labelled()
 print(f"the shipped classifier, on MNIST's validation images: {100 * np.mean(model.predict(images) == labels):.2f} % right")
 
 # %% [markdown]

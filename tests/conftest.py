@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from inkdigits import dataset, formats
+from inkdigits import formats, sources
 from inkdigits.cli import main
 from inkdigits.config import Project
-from inkdigits.dataset import Dataset, Part
+from inkdigits.dataset import Dataset, Split
 
 if TYPE_CHECKING:
     from inkdigits.modeling.train import TrainResult
@@ -29,7 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="session")
 def mnist(home: Project) -> Dataset:
     """All of MNIST: train and test."""
-    return dataset.prepare("mnist", home)
+    return sources.prepare("mnist", home)
 
 
 @pytest.fixture
@@ -39,12 +39,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project.current()
 
 
-def write_idx_folder(folder: Path, **parts: Part) -> Path:
+def write_idx_folder(folder: Path, **splits: Split) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, part in parts.items():
-        (folder / f"{name}-images-idx3-ubyte").write_bytes(formats.idx_bytes(part.images))
-        if part.labels is not None:
-            (folder / f"{name}-labels-idx1-ubyte").write_bytes(formats.idx_bytes(part.labels.astype(np.uint8)))
+    for name, split in splits.items():
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(formats.idx_bytes(split.images))
+        if split.labels is not None:
+            (folder / f"{name}-labels-idx1-ubyte").write_bytes(formats.idx_bytes(split.labels.astype(np.uint8)))
     return folder
 
 
@@ -52,7 +52,7 @@ def write_idx_folder(folder: Path, **parts: Part) -> Path:
 def small(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of IDX files with the first 3,000 training and 1,000 test images."""
     folder = tmp_path_factory.mktemp("small")
-    first = {name: part.take(np.arange(size)) for (name, part), size in zip(mnist.parts.items(), (3000, 1000), strict=True)}
+    first = {name: split.take(np.arange(size)) for (name, split), size in zip(mnist.splits.items(), (3000, 1000), strict=True)}
     return write_idx_folder(folder, **first)
 
 

@@ -7,21 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inkdigits import dataset
+from inkdigits import dataset, sources
 from inkdigits.config import Project
-from inkdigits.dataset import Dataset, Part
+from inkdigits.dataset import Dataset, Split
 from inkdigits.errors import DataError, UsageError
+from inkdigits.features import make_features
 from inkdigits.files import atomic, read_json
+from inkdigits.splits import held_out
 
 
 def test_mnist_is_split_55_to_5_and_nothing_is_lost(home: Project, mnist: Dataset) -> None:
-    data = dataset.make_features("mnist", home)
-    assert {name: len(part) for name, part in data.parts.items()} == {"train": 55_000, "validation": 5_000, "test": 10_000}
-    again = np.concatenate([data.part("train").images, data.part("validation").images]).reshape(-1, 784)
-    original = mnist.part("train").images.reshape(-1, 784)
+    data = make_features("mnist", home)
+    assert {name: len(part) for name, part in data.splits.items()} == {"train": 55_000, "validation": 5_000, "test": 10_000}
+    again = np.concatenate([data.split("train").images, data.split("validation").images]).reshape(-1, 784)
+    original = mnist.split("train").images.reshape(-1, 784)
     np.testing.assert_array_equal(np.unique(again, axis=0), np.unique(original, axis=0))
-    np.testing.assert_array_equal(data.part("test").images, mnist.part("test").images)
-    shares = np.bincount(data.part("validation").labels) / np.bincount(mnist.part("train").labels)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(data.split("test").images, mnist.split("test").images)
+    shares = np.bincount(data.split("validation").labels) / np.bincount(mnist.split("train").labels)  # type: ignore[arg-type]
     np.testing.assert_allclose(shares, 1 / 12, atol=1e-3)
 
 
@@ -29,34 +31,34 @@ def test_mnist_is_split_55_to_5_and_nothing_is_lost(home: Project, mnist: Datase
 @given(labels=st.lists(st.integers(0, 9), min_size=2, max_size=300), share=st.floats(0.01, 0.99), seed=st.integers(0, 99))
 def test_every_label_gives_its_share(labels: list[int], share: float, seed: int) -> None:
     images = np.arange(len(labels), dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
-    part = Part(images, np.array(labels))
-    rest, held_out = dataset.split(part, share, seed)
-    assert sorted([*rest.images[:, 0, 0], *held_out.images[:, 0, 0]]) == sorted(images[:, 0, 0])
+    part = Split(images, np.array(labels))
+    rest, chosen = held_out(part, share, seed)
+    assert sorted([*rest.images[:, 0, 0], *chosen.images[:, 0, 0]]) == sorted(images[:, 0, 0])
     for label in set(labels):
-        assert held_out.labels is not None
-        assert abs((held_out.labels == label).sum() - share * labels.count(label)) <= 1
-    same = dataset.split(part, share, seed)[1]
-    np.testing.assert_array_equal(same.images, held_out.images)
+        assert chosen.labels is not None
+        assert abs((chosen.labels == label).sum() - share * labels.count(label)) <= 1
+    same = held_out(part, share, seed)[1]
+    np.testing.assert_array_equal(same.images, chosen.images)
 
 
 def test_a_share_outside_its_range() -> None:
     with pytest.raises(UsageError, match=r"1\.5"):
-        dataset.split(Part(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)), 1.5)
+        held_out(Split(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)), 1.5)
 
 
 def test_a_damaged_interim_file_is_made_again(project: Project) -> None:
-    first = dataset.prepare("sklearn")
+    first = sources.prepare("sklearn")
     path = project.interim / "sklearn.npz"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    second = dataset.prepare("sklearn")
-    np.testing.assert_array_equal(first.part("train").images, second.part("train").images)
+    second = sources.prepare("sklearn")
+    np.testing.assert_array_equal(first.split("train").images, second.split("train").images)
     assert path.read_bytes() == whole
     for content in ("[]", "{}", "{", '{"made_from": {}, "sha256": ""}'):
         path.with_suffix(".json").write_text(content)
-        dataset.prepare("sklearn")
+        sources.prepare("sklearn")
     manifest = read_json(path.with_suffix(".json"))
-    assert manifest["parts"]["train"] == first.part("train").fingerprint()
+    assert manifest["splits"]["train"] == first.split("train").fingerprint()
 
 
 def test_an_npz_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -68,9 +70,9 @@ def test_an_npz_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_parts_check_their_form() -> None:
     with pytest.raises(DataError, match="not uint8"):
-        Part(np.zeros((1, 28, 28)), None)
+        Split(np.zeros((1, 28, 28)), None)
     with pytest.raises(DataError, match="labels of shape"):
-        Part(np.zeros((2, 28, 28), np.uint8), np.zeros(3, np.int64))
+        Split(np.zeros((2, 28, 28), np.uint8), np.zeros(3, np.int64))
 
 
 def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:

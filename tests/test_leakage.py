@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inkdigits import features, leakage
+from inkdigits import leakage, preparation
 from inkdigits.dataset import Dataset
 
 
 @pytest.fixture(scope="module")
 def known(mnist: Dataset) -> np.ndarray:
-    return mnist.part("train").images
+    return mnist.split("train").images
 
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
@@ -22,7 +22,7 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
 
 
 def test_no_mnist_test_image_is_taken_for_a_training_image(known: np.ndarray, mnist: Dataset) -> None:
-    assert not leakage.find_copies(known, mnist.part("test").images).any()
+    assert not leakage.find_copies(known, mnist.split("test").images).any()
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_copies_are_found_in_every_disguise(known: np.ndarray, change: object, s
     ids=["shifted", "inverted", "jpeg75", "enlarged-inverted"],
 )
 def test_copies_are_found_after_all_of_the_preparation(known: np.ndarray, change: object, share: float) -> None:
-    copies = np.stack([features.prepare(change(image)) for image in known[:300]])  # type: ignore[operator]
+    copies = np.stack([preparation.prepare(change(image)) for image in known[:300]])  # type: ignore[operator]
     assert leakage.find_copies(known, copies).mean() >= share
 
 
 def test_prepared_anew_test_images_are_still_no_copies(known: np.ndarray, mnist: Dataset) -> None:
-    anew = np.stack([features.renewed(image) for image in mnist.part("test").images[:1500]])
+    anew = np.stack([preparation.renewed(image) for image in mnist.split("test").images[:1500]])
     assert not leakage.find_copies(known, anew).any()
 
 

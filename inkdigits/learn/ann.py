@@ -32,7 +32,7 @@ import numpy as np
 
 from inkdigits.errors import ModelError, UsageError
 from inkdigits.files import atomic
-from inkdigits.learn.guards import backup_name, check_layers, check_name, check_settings, loaded_arrays
+from inkdigits.learn.validation import backup_name, check_layers, check_name, check_settings, loaded_arrays
 
 Arrays = list[np.ndarray]
 #: Outputs that differ by no more than this between examples are the same.

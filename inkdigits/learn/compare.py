@@ -5,16 +5,15 @@ Run it as ``python -m inkdigits.learn.compare`` or ``inkdigits learn compare``.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from inkdigits.cli import run
 from inkdigits.config import Project
-from inkdigits.errors import MissingExtraError
+from inkdigits.console import run
+from inkdigits.extras import require
 from inkdigits.files import atomic, check_writable
 from inkdigits.learn import loader
 from inkdigits.learn.ann import Epoch, NeuralNetwork
@@ -56,7 +55,7 @@ def draw(histories: Mapping[str, list[Epoch]], path: Path) -> None:
     for name, history in histories.items():
         axis.plot([e.number for e in history], [100 * (e.accuracy or 0) for e in history], marker=".", label=name)
     axis.set_title("[784, 30, 10] with sigmoid and the quadratic cost, and what a change does")
-    axis.set(xlabel="epoch", ylabel="right on the validation images, %")
+    axis.set(xlabel="epoch", ylabel="validation accuracy, %")
     worst = min(history[-1].accuracy or 0 for history in histories.values())
     axis.set_ylim(bottom=max(0, 100 * worst - 5))
     axis.grid(alpha=0.3)
@@ -75,8 +74,8 @@ def main(epochs: int, seed: int, source: str, output: Path | None) -> None:
 
     Example: inkdigits learn compare --epochs 5
     """
-    if importlib.util.find_spec("matplotlib") is None:  # before the work, not after it
-        raise MissingExtraError("matplotlib", "train")
+    with require("train"):  # before the work, not after it
+        import matplotlib.figure  # noqa: F401
     path = output or Project.current().reports / "figures" / "compare.png"
     check_writable(path)
     draw(compare(loader.load("train", source), loader.load("validation", source), epochs, seed), path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inkdigits import dataset
+from inkdigits.features import make_features
 
 #: From paper to ink, for terminals.
 _SHADES = np.array(list(" .:-=+*#%@"))
@@ -33,13 +33,13 @@ class Examples:
         return self.inputs, self.labels
 
 
-def load(part: str, source: str = "mnist") -> Examples:
-    """The ``train`` (55,000), ``validation`` (5,000) or ``test`` (10,000) part of MNIST, or of another labelled source.
+def load(split: str, source: str = "mnist") -> Examples:
+    """The ``train`` (55,000), ``validation`` (5,000) or ``test`` (10,000) split of MNIST, or of another labelled source.
 
-    The validation part is there to make choices with: how many neurons, which learning rate. The test part is looked at when
+    The validation split is there to make choices with: how many neurons, which learning rate. The test split is looked at when
     all choices are made.
     """
-    images, labels = dataset.make_features(source).part(part).labelled()
+    images, labels = make_features(source).split(split).labelled()
     return Examples(images.reshape(len(images), -1).astype(np.float32) / 255, labels)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from inkdigits.cli import run
+from inkdigits.console import run
 from inkdigits.errors import ModelError
 from inkdigits.learn import loader
 from inkdigits.learn.ann import NeuralNetwork
@@ -31,12 +31,12 @@ def main(model: Path, count: int, source: str) -> None:
         raise ModelError(f"{model} has the layers {network.layers}: images of 28×28 pixels need 784 inputs and 10 outputs")
     test = loader.load("test", source)
     outputs = network.outputs(test.inputs)
-    answers = outputs.argmax(axis=1)
-    wrong = np.flatnonzero(answers != test.labels)
-    click.echo(f"{len(wrong):,d} of {len(test):,d} wrong: {100 * (1 - len(wrong) / len(test)):.2f} % right")
+    predicted = outputs.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != test.labels)
+    click.echo(f"{len(wrong):,d} of {len(test):,d} wrong: {100 * (1 - len(wrong) / len(test)):.2f} % correct")
     worst = wrong[np.argsort(outputs[wrong].max(axis=1))[::-1][:count]]
     if len(worst):
-        captions = [f"{answers[i]}, is {test.labels[i]}" for i in worst]
+        captions = [f"{predicted[i]}, is {test.labels[i]}" for i in worst]
         loader.show(test.inputs[worst], captions, "its most confident mistakes")
 
 

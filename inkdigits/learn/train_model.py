@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from inkdigits.cli import run
+from inkdigits.console import run
 from inkdigits.errors import UsageError
 from inkdigits.files import check_writable
 from inkdigits.learn import loader

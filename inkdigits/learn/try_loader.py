@@ -8,12 +8,12 @@ from __future__ import annotations
 import click
 import numpy as np
 
-from inkdigits.cli import run
+from inkdigits.console import run
 from inkdigits.learn import loader
 
 
 @click.command()
-@click.option("-n", "--count", type=click.IntRange(min=1), default=8, show_default=True, help="How many images of each part.")
+@click.option("-n", "--count", type=click.IntRange(min=1), default=8, show_default=True, help="How many images of each split.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of the choice.  [default: another one each time]")
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 def main(count: int, seed: int | None, source: str) -> None:
@@ -22,10 +22,10 @@ def main(count: int, seed: int | None, source: str) -> None:
     Example: inkdigits learn look -n 12
     """
     rng = np.random.default_rng(seed)
-    for part in ("train", "test"):
-        examples = loader.load(part, source)
+    for split in ("train", "test"):
+        examples = loader.load(split, source)
         chosen = rng.choice(len(examples), min(count, len(examples)), replace=False)
-        title = f"{part}: {len(examples):,d} images, {len(chosen)} of them"
+        title = f"{split}: {len(examples):,d} images, {len(chosen)} of them"
         loader.show(examples.inputs[chosen], [str(label) for label in examples.labels[chosen]], title)
 
 

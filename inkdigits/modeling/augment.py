@@ -1,4 +1,4 @@
-"""What a digit may go through and stay the same digit, at random for whole batches: deformations, and bad pictures of it.
+"""What a digit may go through and stay the same digit, at random for whole batches: deformations, and corruptions.
 
 One sampling grid per image combines all deformations, so that a picture is interpolated only once.
 Source of the elastic part: Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks
@@ -60,15 +60,15 @@ class Augmentation:
         return torch.stack(rows, 1).view(n, 2, 3)
 
 
-# --- Bad pictures of a digit. Each function does one thing to every image, at strengths drawn for each. -----------
+# --- Corruptions. Each function does one thing to every image, at strengths drawn for each. --------------------------
 
 
-#: How likely each of them befalls a disturbed image.
+#: How likely each of them befalls a corrupted image.
 _CHANCE = 0.25
 
 
-def disturb(images: torch.Tensor, share: float) -> torch.Tensor:
-    """Make bad pictures of the first images of a batch, with torch's global random numbers.
+def corrupt(images: torch.Tensor, share: float) -> torch.Tensor:
+    """Corrupt the first images of a batch, with torch's global random numbers.
 
     Args:
         images: Raw images float32 [N, 1, H, W] in 0 to 255.
@@ -88,7 +88,7 @@ def disturb(images: torch.Tensor, share: float) -> torch.Tensor:
 
 def _covered(images: torch.Tensor) -> torch.Tensor:
     """A square of paper on it, up to two fifths of the picture wide."""
-    x, y = places(images)
+    x, y = pixel_positions(images)
     reach, width = _uniform(images, 0, 0.2), images.shape[-1]
     off = torch.maximum((x / width - _uniform(images, -0.35, 0.35)).abs(), (y / width - _uniform(images, -0.35, 0.35)).abs())
     return images * (off > reach)
@@ -147,7 +147,7 @@ def _uniform(images: torch.Tensor, low: float = 0.0, high: float = 1.0) -> torch
     return (low + (high - low) * torch.rand(len(images), 1, 1, 1)).to(images.device)
 
 
-def places(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def pixel_positions(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Every pixel's x and y from the middle, in pixels: [W] and [H, 1]."""
     height, width = images.shape[2:]
     x = torch.arange(width, device=images.device) - (width - 1) / 2
@@ -156,6 +156,6 @@ def places(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _across(images: torch.Tensor) -> torch.Tensor:
     """How far every pixel lies along a direction that is drawn for each image, in pixels from the middle: [N, 1, H, W]."""
-    x, y = places(images)
+    x, y = pixel_positions(images)
     angle = _uniform(images, 0, math.pi)
     return x * torch.cos(angle) + y * torch.sin(angle)

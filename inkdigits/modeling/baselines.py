@@ -1,24 +1,21 @@
-"""The ladder: classical models, a network from scratch and a convolutional one, on the same three questions.
+"""Baselines: classical models, a network from scratch and a convolutional one, on the same three questions.
 
-Each rung is trained on MNIST's training part and measured once on its test images. Beside it stands what textbooks have found:
+Each is trained on MNIST's training part and measured once on its test images. Beside it stands what textbooks have found:
 A. Géron, "Hands-On Machine Learning", 3rd edition (2022), chapters 3, 5, 7 and 14, whose figures of level 1 and of SGD are
 cross-validated on training images; M. Nielsen, "Neural Networks and Deep Learning" (2015), chapters 1 and 3.
 """
 
 from __future__ import annotations
 
-import logging
 import pickle
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -27,7 +24,6 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingClassifier,
 )
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 from sklearn.naive_bayes import GaussianNB
@@ -37,12 +33,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from inkdigits import dataset
 from inkdigits.config import Project
+from inkdigits.dataset import Split
 from inkdigits.errors import DataError, UsageError
+from inkdigits.features import make_features
 from inkdigits.files import read_json, write_json
-from inkdigits.learn.ann import NeuralNetwork
-from inkdigits.modeling.tasks import task
+from inkdigits.inference.tasks import task
+from inkdigits.modeling.estimators import ConvolutionalNetwork, NumpyNetwork
 
 #: The three levels, and the tasks that they are.
 LEVELS = {1: "is:5", 2: "pair:5,3", 3: "digits"}
@@ -50,149 +47,21 @@ LEVELS = {1: "is:5", 2: "pair:5,3", 3: "digits"}
 QUICK = (4_000, 2_000)
 
 
-# --- Rungs that scikit-learn lacks --------------------------------------------------------------------------------------
-
-
-class NumpyNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The network of ``inkdigits.learn`` as a scikit-learn classifier.
-
-    Args:
-        hidden: Neurons of the hidden layers.
-        epochs, batch_size, lr, momentum: As ``NeuralNetwork.train`` has them; the learning rate falls to 0.
-        activation, cost: As ``NeuralNetwork`` has them.
-        random_state: Seed.
-    """
-
-    def __init__(
-        self,
-        hidden: tuple[int, ...] = (30,),
-        epochs: int = 30,
-        batch_size: int = 10,
-        lr: float = 3.0,
-        momentum: float = 0.0,
-        activation: str = "sigmoid",
-        cost: str = "quadratic",
-        random_state: int = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.lr = lr
-        self.momentum = momentum
-        self.activation = activation
-        self.cost = cost
-        self.random_state = random_state
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> NumpyNetwork:
-        """Train on X, (N, features) in 0 to 1, and y, any N labels."""
-        self.classes_, targets = np.unique(y, return_inverse=True)
-        layers = (X.shape[1], *self.hidden, len(self.classes_))
-        self.network_ = NeuralNetwork(layers, activation=self.activation, cost=self.cost, seed=self.random_state)
-        self.network_.train(
-            X,
-            targets,
-            epochs=self.epochs,
-            batch_size=min(self.batch_size, len(X)),
-            lr=self.lr,
-            lr_end=0.0,
-            momentum=self.momentum,
-            seed=self.random_state,
-        )
-        return self
-
-    def decision_function(self, X: np.ndarray) -> np.ndarray:
-        """The outputs, (N, classes); of two classes how much the second is ahead, (N,)."""
-        outputs = self.network_.outputs(X)
-        return outputs[:, 1] - outputs[:, 0] if len(self.classes_) == 2 else outputs
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Labels, (N,)."""
-        return self.classes_[self.network_.predict(X)]
-
-
-class ConvolutionalNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """The network of recipe ``fast`` as a scikit-learn classifier of 28×28 images in rows of 784 levels in 0 to 1.
-
-    Args:
-        epochs: How often every image is seen.
-        random_state: Seed.
-    """
-
-    def __init__(self, epochs: int = 2, random_state: int = 0) -> None:
-        self.epochs = epochs
-        self.random_state = random_state
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> ConvolutionalNetwork:
-        """Train on X, (N, 784) in 0 to 1, and y, N labels of up to ten kinds; one image in twelve is put aside."""
-        import tempfile
-
-        from inkdigits.modeling.loop import TrainingLoop
-        from inkdigits.modeling.settings import TrainSettings
-        from inkdigits.modeling.tasks import Task
-
-        self.classes_, targets = np.unique(y, return_inverse=True)
-        count = len(self.classes_)
-        held_out = np.arange(len(X)) % 12 == 11
-        images = _images(X)
-        parts = {
-            "train": dataset.Part(images[~held_out], targets[~held_out]),
-            "validation": dataset.Part(images[held_out], targets[held_out]),
-        }
-        kinds = Task("baseline", tuple(map(str, self.classes_)), tuple(i if i < count else -1 for i in range(10)))
-        settings = TrainSettings("fast", epochs=self.epochs, seed=self.random_state, device="cpu")
-        with tempfile.TemporaryDirectory() as folder:
-            loop = TrainingLoop(settings.resolved_recipe(), kinds, dataset.Dataset("baseline", parts), settings, Path(folder))
-            with _silent("inkdigits.modeling.loop"):
-                loop.run()
-        self.network_ = loop.calibrated_network().eval()
-        return self
-
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Probabilities, (N, classes)."""
-        import torch
-
-        with torch.inference_mode():
-            parts = torch.from_numpy(_images(X))[:, None].float().split(1000)
-            return torch.cat([torch.softmax(self.network_(part), 1) for part in parts]).numpy()
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Labels, (N,)."""
-        return self.classes_[self.predict_proba(X).argmax(1)]
-
-
-@contextmanager
-def _silent(name: str) -> Iterator[None]:
-    """Keep a module from telling of its progress."""
-    other, level = logging.getLogger(name), logging.getLogger(name).level
-    other.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        other.setLevel(level)
-
-
-def _images(X: np.ndarray) -> np.ndarray:
-    return np.rint(X.reshape(-1, 28, 28) * 255).astype(np.uint8)
-
-
-def mean_ink(X: np.ndarray) -> np.ndarray:
+def mean_ink(X: NDArray[np.floating]) -> NDArray[np.floating]:
     """How dark each image is: (N, 1)."""
     return X.mean(axis=1, keepdims=True)
 
 
-def with_shifts(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def with_shifts(X: NDArray[np.floating], y: NDArray[np.generic]) -> tuple[NDArray[np.floating], NDArray[np.generic]]:
     """Images in rows of 784 and their labels, each five times: as it is and moved by one pixel up, down, left and right."""
     images = X.reshape(-1, 28, 28)
     moved = [np.roll(images, step, axis) for axis in (1, 2) for step in (-1, 1)]
     return np.concatenate([images, *moved]).reshape(-1, X.shape[1]), np.tile(y, 5)
 
 
-# --- The ladder ---------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
-class Rung:
-    """A model of the ladder.
+class Baseline:
+    """A model to compare with.
 
     Attributes:
         make: Makes it, untrained; True: a smaller one, for ``quick``.
@@ -217,42 +86,44 @@ def _mlp(quick: bool) -> MLPClassifier:
     return MLPClassifier((100,), random_state=42, max_iter=20 if quick else 60, early_stopping=True)
 
 
-def _team(quick: bool) -> list[tuple[str, Any]]:
+def _ensemble(quick: bool) -> list[tuple[str, Any]]:
     return [("forest", _forest(quick)), ("extra trees", _extra_trees(quick)), ("mlp", _mlp(quick))]
 
 
 def _stacking(quick: bool) -> StackingClassifier:
-    return StackingClassifier(_team(quick), LogisticRegression(max_iter=500), cv=3)
+    return StackingClassifier(_ensemble(quick), LogisticRegression(max_iter=500), cv=3)
 
 
-LADDER: Mapping[str, Rung] = {
-    "always the most common": Rung(lambda quick: DummyClassifier(strategy="most_frequent"), {"is:5": 0.910}),
-    "darkness": Rung(lambda quick: make_pipeline(FunctionTransformer(mean_ink), GaussianNB()), {"digits": 0.2225}),
-    "SGD": Rung(lambda quick: SGDClassifier(random_state=42), {"is:5": 0.957, "digits": 0.867}),
-    "SGD, standardised": Rung(
+BASELINES: Mapping[str, Baseline] = {
+    "always the most common": Baseline(lambda quick: DummyClassifier(strategy="most_frequent"), {"is:5": 0.910}),
+    "darkness": Baseline(lambda quick: make_pipeline(FunctionTransformer(mean_ink), GaussianNB()), {"digits": 0.2225}),
+    "SGD": Baseline(lambda quick: SGDClassifier(random_state=42), {"is:5": 0.957, "digits": 0.867}),
+    "SGD, standardised": Baseline(
         lambda quick: make_pipeline(StandardScaler(), SGDClassifier(max_iter=50 if quick else 1000, random_state=42)),
         {"digits": 0.897},
     ),
-    "logistic regression": Rung(lambda quick: LogisticRegression(max_iter=50 if quick else 300), {}),
-    "k-NN, 5": Rung(lambda quick: KNeighborsClassifier(5), {"digits": 0.9688}),
-    "k-NN, 4, by distance": Rung(lambda quick: KNeighborsClassifier(4, weights="distance"), {"digits": 0.9714}),
-    "k-NN, 4, by distance, shifted": Rung(
+    "logistic regression": Baseline(lambda quick: LogisticRegression(max_iter=50 if quick else 300), {}),
+    "k-NN, 5": Baseline(lambda quick: KNeighborsClassifier(5), {"digits": 0.9688}),
+    "k-NN, 4, by distance": Baseline(lambda quick: KNeighborsClassifier(4, weights="distance"), {"digits": 0.9714}),
+    "k-NN, 4, by distance, shifted": Baseline(
         lambda quick: KNeighborsClassifier(4, weights="distance"), {"digits": 0.9763}, shifts=True
     ),
-    "SVC, γ = 1/784": Rung(lambda quick: SVC(gamma="auto"), {"digits": 0.9435}),
-    "SVC, C = 10": Rung(lambda quick: SVC(C=10), {"digits": 0.985}),
-    "SVC, polynomial": Rung(lambda quick: SVC(kernel="poly", degree=3), {}),
-    "random forest": Rung(_forest, {"digits": 0.9705}),
-    "extra trees": Rung(_extra_trees, {}),
-    "gradient boosting": Rung(lambda quick: HistGradientBoostingClassifier(max_iter=5 if quick else 100, random_state=42), {}),
-    "MLP": Rung(_mlp, {"digits": 0.9799}),
-    "voting": Rung(lambda quick: VotingClassifier(_team(quick), voting="soft"), {"digits": 0.9727}),
-    "stacking": Rung(_stacking, {"digits": 0.9784}),
-    "NumPy [784, 30, 10]": Rung(lambda quick: NumpyNetwork(epochs=10 if quick else 30), {"digits": 0.9542}),
-    "NumPy [784, 256, 128, 10]": Rung(
+    "SVC, γ = 1/784": Baseline(lambda quick: SVC(gamma="auto"), {"digits": 0.9435}),
+    "SVC, C = 10": Baseline(lambda quick: SVC(C=10), {"digits": 0.985}),
+    "SVC, polynomial": Baseline(lambda quick: SVC(kernel="poly", degree=3), {}),
+    "random forest": Baseline(_forest, {"digits": 0.9705}),
+    "extra trees": Baseline(_extra_trees, {}),
+    "gradient boosting": Baseline(
+        lambda quick: HistGradientBoostingClassifier(max_iter=5 if quick else 100, random_state=42), {}
+    ),
+    "MLP": Baseline(_mlp, {"digits": 0.9799}),
+    "voting": Baseline(lambda quick: VotingClassifier(_ensemble(quick), voting="soft"), {"digits": 0.9727}),
+    "stacking": Baseline(_stacking, {"digits": 0.9784}),
+    "NumPy [784, 30, 10]": Baseline(lambda quick: NumpyNetwork(epochs=10 if quick else 30), {"digits": 0.9542}),
+    "NumPy [784, 256, 128, 10]": Baseline(
         lambda quick: NumpyNetwork((256, 128), 10 if quick else 20, 50, 0.05, 0.9, "relu", "cross-entropy"), {"digits": 0.9804}
     ),
-    "convolutional": Rung(lambda quick: ConvolutionalNetwork(10 if quick else 2), {"digits": 0.9914}),
+    "convolutional": Baseline(lambda quick: ConvolutionalNetwork(10 if quick else 2), {"digits": 0.9914}),
 }
 
 
@@ -263,7 +134,7 @@ class Result:
     Attributes:
         accuracy: On the test images, in [0, 1].
         precision, recall, auc: Of the positive class, where there are two.
-        fit_seconds, predict_seconds: Wall time of training, and of answering all test images.
+        fit_seconds, predict_seconds: Wall time of training, and of predicting all test images.
         size_bytes: What the trained model takes on disk.
         book: The accuracy that a book gives, or None.
     """
@@ -280,28 +151,38 @@ class Result:
     book: float | None
 
 
-def climb(levels: tuple[int, ...] = (1, 2, 3), quick: bool = False, models: tuple[str, ...] = ()) -> Iterator[Result]:
-    """Train and measure the models of the ladder, one after the other; what is in ``reports`` already is not done again.
+def measure(
+    levels: tuple[int, ...] = (1, 2, 3),
+    quick: bool = False,
+    models: tuple[str, ...] = (),
+    project: Project | None = None,
+) -> Iterator[Result]:
+    """Train and measure baselines, one after the other; what is in ``reports`` already is not done again.
 
     Args:
         levels: Which of the three.
         quick: On 4,000 training and 2,000 test images, with smaller models, and never kept.
-        models: Names out of ``LADDER``; all by default.
+        models: Names out of ``BASELINES``; all by default.
+        project: Where data and reports are; by default the current one.
+
+    Yields:
+        a result a model and level.
 
     Raises:
-        UsageError: there is no such level or model.
+        UsageError: There is no such level or model.
     """
-    unknown = [name for name in models if name not in LADDER] or [str(level) for level in levels if level not in LEVELS]
+    unknown = [name for name in models if name not in BASELINES] or [str(level) for level in levels if level not in LEVELS]
     if unknown:
-        known = ", ".join(f'"{name}"' for name in LADDER)
+        known = ", ".join(f'"{name}"' for name in BASELINES)
         raise UsageError(f'there is no "{unknown[0]}": levels are 1, 2 and 3, models {known}')
-    data = dataset.make_features("mnist")
-    path = Project.current().reports / "baselines.json"
+    project = project or Project.current()
+    data = make_features("mnist", project)
+    path = project.reports / "baselines.json"
     kept = {} if quick else _kept(path)
     for level in levels:
         found = task(LEVELS[level])
-        train, test = (found.select(_some(data.part(part), quick, i)) for i, part in enumerate(("train", "test")))
-        for name in models or LADDER:
+        train, test = (found.select(_some(data.split(name), quick, i)) for i, name in enumerate(("train", "test")))
+        for name in models or BASELINES:
             if (level, name) not in kept:
                 kept[level, name] = _measured(level, name, train, test, quick)
                 if not quick:
@@ -309,8 +190,8 @@ def climb(levels: tuple[int, ...] = (1, 2, 3), quick: bool = False, models: tupl
             yield kept[level, name]
 
 
-def _some(part: dataset.Part, quick: bool, which: int) -> dataset.Part:
-    return part.take(np.arange(QUICK[which])) if quick else part
+def _some(data: Split, quick: bool, which: int) -> Split:
+    return data.take(np.arange(QUICK[which])) if quick else data
 
 
 def _kept(path: Path) -> dict[tuple[int, str], Result]:
@@ -324,39 +205,37 @@ def _kept(path: Path) -> dict[tuple[int, str], Result]:
     return {(result.level, result.model): result for result in results}
 
 
-Examples = tuple[np.ndarray, np.ndarray]
+Examples = tuple[NDArray[np.generic], NDArray[np.generic]]
 
 
 def _measured(level: int, name: str, train: Examples, test: Examples, quick: bool) -> Result:
+    X: NDArray[np.floating]
     (X, y), (X_test, y_test) = ((images.reshape(len(images), -1).astype(np.float32) / 255, y) for images, y in (train, test))
-    rung = LADDER[name]
-    if rung.shifts:
+    baseline = BASELINES[name]
+    if baseline.shifts:
         X, y = with_shifts(X, y)
-    model = rung.make(quick)
+    model = baseline.make(quick)
     started = time.perf_counter()
-    with warnings.catch_warnings():
-        if quick:  # its models are stopped early on purpose
-            warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(X, y)
+    model.fit(X, y)
     fitted = time.perf_counter()
-    answers = model.predict(X_test)
+    predicted = model.predict(X_test)
     done = time.perf_counter()
     binary = LEVELS[level] != "digits"
     return Result(
         level,
         name,
-        float(np.mean(answers == y_test)),
-        float(precision_score(y_test, answers, zero_division=0)) if binary else None,
-        float(recall_score(y_test, answers)) if binary else None,
+        float(np.mean(predicted == y_test)),
+        float(precision_score(y_test, predicted, zero_division=0)) if binary else None,
+        float(recall_score(y_test, predicted)) if binary else None,
         float(roc_auc_score(y_test, _scores(model, X_test))) if binary else None,
         round(fitted - started, 3),
         round(done - fitted, 3),
         len(pickle.dumps(model)),
-        rung.books.get(LEVELS[level]),
+        baseline.books.get(LEVELS[level]),
     )
 
 
-def _scores(model: Any, X: np.ndarray) -> np.ndarray:
+def _scores(model: Any, X: NDArray[np.generic]) -> NDArray[np.generic]:
     """How much each image looks like the positive class."""
     if hasattr(model, "predict_proba"):
         return model.predict_proba(X)[:, 1]
@@ -376,4 +255,4 @@ def row(result: Result) -> str:
     )
 
 
-HEADER = f"   {'model':30}  right   book  prec.  recall   AUC   fit, s  answer, s  size, MB"
+HEADER = f"   {'model':30}  acc.    book  prec.  recall   AUC   fit, s predict, s  size, MB"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from inkdigits.modeling.networks import tempered
+from inkdigits.modeling.networks import temperature_scaled
 
 #: Of the logarithm of a temperature.
 _LOG_BOUNDS = (np.log(0.05), np.log(20))
@@ -16,7 +17,7 @@ _POWER_MOST = 0.5
 _POWER_EXPECTED = 0.2
 
 
-def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
+def fit_temperature(logits: NDArray[np.generic], targets: NDArray[np.generic]) -> float:
     """The number to divide logits by so that softmax gives the most likely probabilities on validation data.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2.
@@ -31,8 +32,8 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     return _fit(logits, targets, power_most=0)[0]
 
 
-def fit_adaptive_temperature(logits: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    """What ``networks.tempered`` needs for the most likely probabilities on validation data.
+def fit_adaptive_temperature(logits: NDArray[np.generic], targets: NDArray[np.generic]) -> tuple[float, float]:
+    """What ``networks.temperature_scaled`` needs for the most likely probabilities on validation data.
 
     One temperature for all cannot mend a network that has learnt from smoothed labels: it is too modest where it is sure and
     too sure where it is not. The power is fitted with a normal prior, so that a few images don't decide it.
@@ -47,12 +48,12 @@ def fit_adaptive_temperature(logits: np.ndarray, targets: np.ndarray) -> tuple[f
     return _fit(logits, targets, power_most=_POWER_MOST)
 
 
-def _fit(logits: np.ndarray, targets: np.ndarray, power_most: float) -> tuple[float, float]:
+def _fit(logits: NDArray[np.generic], targets: NDArray[np.generic], power_most: float) -> tuple[float, float]:
     given, rows = torch.from_numpy(np.asarray(logits, np.float64)), np.arange(len(targets))
 
-    def loss(values: np.ndarray) -> float:
+    def loss(values: NDArray[np.generic]) -> float:
         temperature, power = torch.tensor(np.exp(values[0])), torch.tensor(values[1])
-        likelihood = log_softmax(tempered(given, temperature, power).numpy(), axis=1)[rows, targets].sum()
+        likelihood = log_softmax(temperature_scaled(given, temperature, power).numpy(), axis=1)[rows, targets].sum()
         return float((values[1] / _POWER_EXPECTED) ** 2 / 2 - likelihood) / len(targets)
 
     found = minimize(loss, (0.0, 0.0), method="L-BFGS-B", bounds=(_LOG_BOUNDS, (0, power_most)))

@@ -1,4 +1,4 @@
-"""Measuring a model, or answers made elsewhere, on any labelled source."""
+"""Measuring a model, or predictions made elsewhere, on any labelled source."""
 
 from __future__ import annotations
 
@@ -6,44 +6,54 @@ import logging
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
 
-from inkdigits import dataset, features, formats, leakage
+from inkdigits import formats, leakage, sources
 from inkdigits.config import Project
-from inkdigits.errors import DataError, InkdigitsError, LeakageError, LeakageWarning, MissingExtraError, ModelError, UsageError
-from inkdigits.files import write_json
+from inkdigits.dataset import Split
+from inkdigits.errors import DataError, InkdigitsError, LeakageError, LeakageWarning, ModelError, UsageError
+from inkdigits.extras import require
+from inkdigits.features import make_features
+from inkdigits.inference.classifier import Classifier, load_model
+from inkdigits.inference.tasks import Task, task
 from inkdigits.modeling import metrics
-from inkdigits.modeling.predict import Classifier, load_model
-from inkdigits.modeling.tasks import Task, task
+from inkdigits.preparation import prepare_batch
+from inkdigits.runs import Run
+from inkdigits.settings import settings
 
 logger = logging.getLogger(__name__)
 
 COVERAGES = (1.0, 0.99, 0.95, 0.90)
 
 
-@dataclass(frozen=True)
+@settings
 class EvaluateSettings:
     """What to measure, and on what.
 
     Attributes:
         model: A run's name, a folder or an ONNX file; None for the shipped model.
         data: A source; see ``inkdigits.sources``.
-        part: ``train``, ``validation`` or ``test``; by default the test part where that has labels, else all images
+        split: ``train``, ``validation`` or ``test``; by default the test split where that has labels, else all images
             that have.
         predictions: A CSV ``ImageId,Label`` to measure in place of a model.
         strict: Raise, instead of warning, where training images are among those evaluated or that cannot be checked.
-        precision: Of a binary task, the precision for which to give a threshold.
+        precision: Of a binary task, the precision for which to give a threshold; in (0, 1].
         transpose: Swap rows and columns of the images (EMNIST's IDX files).
+
+    Raises:
+        UsageError: A value lies outside its range.
     """
 
     model: str | None = None
     data: str = "mnist"
-    part: str | None = None
+    split: str | None = None
     predictions: Path | None = None
     strict: bool = False
-    precision: float = 0.99
+    precision: Annotated[float, Field(gt=0, le=1)] = 0.99
     transpose: bool = False
 
 
@@ -56,23 +66,23 @@ class Evaluation:
         images: uint8 (N, 28, 28), those that the task is about.
         targets: int64 (N,), their class indices.
         predicted: int64 (N,).
-        probabilities: float32 (N, C), or None for answers made elsewhere.
+        probabilities: float32 (N, C), or None for predictions made elsewhere.
         copies: bool (N,): a copy of a training image; None where the training images are not to be had.
         name: Model and data, for headings.
         precision: The precision for which a binary task gives its threshold.
     """
 
     task: Task
-    images: np.ndarray
-    targets: np.ndarray
-    predicted: np.ndarray
-    probabilities: np.ndarray | None
-    copies: np.ndarray | None
+    images: NDArray[np.uint8]
+    targets: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    probabilities: NDArray[np.float32] | None
+    copies: NDArray[np.bool_] | None
     name: str
     precision: float
 
-    def mistakes(self) -> np.ndarray:
-        """Positions of the wrong answers, the most confident first; int64."""
+    def mistakes(self) -> NDArray[np.int64]:
+        """Positions of the wrong predictions, the most confident first; int64."""
         wrong = np.flatnonzero(self.predicted != self.targets)
         if self.probabilities is None:
             return wrong
@@ -109,11 +119,9 @@ class Evaluation:
             found["probabilities"] = [round(p, 5) for p in self.probabilities[i].tolist()]
         return found
 
-    def _binary(self, scores: np.ndarray) -> dict[str, Any]:
-        try:
+    def _binary(self, scores: NDArray[np.float32]) -> dict[str, Any]:
+        with require("train"):
             from sklearn.metrics import average_precision_score, roc_auc_score
-        except ImportError:
-            raise MissingExtraError("scikit-learn", "train") from None
         return {
             "positive": self.task.classes[1],
             "roc_auc": float(roc_auc_score(self.targets, scores)),
@@ -135,7 +143,7 @@ class Evaluation:
             lines.append(f"           {100 * rest['accuracy']:.2f} % on the {rest['count']} that it was not trained on")
         if "calibration_error" in d:
             errors = "  ".join(f"{float(c):.0%}: {100 * e:.2f} %" for c, e in d["error_at_coverage"].items())
-            lines += [f"calibration error {100 * d['calibration_error']:.2f} %", f"error when answering only   {errors}"]
+            lines += [f"calibration error {100 * d['calibration_error']:.2f} %", f"error at coverage   {errors}"]
         if "binary" in d:
             lines += _binary_lines(d["binary"])
         lines += ["", f"{'class':>8} {'precision':>10} {'recall':>8} {'F1':>8} {'count':>7}"]
@@ -145,7 +153,7 @@ class Evaluation:
         width = max(5, max(len(name) for name in self.task.classes) + 1)
         lines += [
             "",
-            "confusion (row: true, column: answer)",
+            "confusion (row: true, column: predicted)",
             " " * 8 + "".join(f"{name:>{width}}" for name in self.task.classes),
         ]
         for name, counts in zip(self.task.classes, d["confusion"], strict=True):
@@ -165,7 +173,7 @@ def _binary_lines(binary: dict[str, Any]) -> list[str]:
     ]
 
 
-def threshold_for_precision(scores: np.ndarray, targets: np.ndarray, precision: float) -> dict[str, Any]:
+def threshold_for_precision(scores: NDArray[np.floating], targets: NDArray[np.int64], precision: float) -> dict[str, Any]:
     """The lowest threshold on the positive class's probability that gives the wanted precision, and its recall.
 
     Choose it on validation images (``--part validation``) when it is to be used, or it will be too hopeful.
@@ -194,27 +202,29 @@ def threshold_for_precision(scores: np.ndarray, targets: np.ndarray, precision: 
 
 
 def evaluate(settings: EvaluateSettings, project: Project | None = None) -> Evaluation:
-    """Measure a model, or answers made elsewhere.
+    """Measure a model, or predictions made elsewhere.
 
-    Of a run measured on its own source's test part, the figure is added to the run's ``meta.json``.
+    Of a run measured on its own source's test split, the figure is added to the run's ``meta.json``.
+
+    Args:
+        settings: What to measure, and on what.
+        project: Where runs and data are; by default the current one.
 
     Raises:
-        DataError: the data cannot be had, have no labels, or differ in number from the answers.
+        DataError: The data cannot be had, have no labels, or differ in number from the predictions.
         LeakageError: ``strict``, and training images are among those evaluated or that cannot be checked.
-        ModelError: there is no such model.
-        UsageError: the settings contradict one another or lie outside their range.
+        ModelError: There is no such model.
+        UsageError: The settings contradict one another.
     """
     project = project or Project.current()
-    if not 0 < settings.precision <= 1:
-        raise UsageError(f"a precision of {settings.precision} cannot be wanted: choose it above 0 and up to 1")
     if settings.predictions is not None and settings.model is not None:
         raise UsageError("either a model or predictions can be measured, not both: leave one of them out")
-    part, part_name = _images(settings, project)
-    where = f"{settings.data}, {part_name}"
+    data, split_name = _images(settings, project)
+    where = f"{settings.data}, {split_name}"
     if settings.predictions is not None:
-        return _evaluate_answers(settings.predictions, part, where)
-    model = load_model(settings.model)
-    images, targets = model.task.select(part)
+        return _evaluate_predictions(settings.predictions, data, where)
+    model = load_model(settings.model, project)
+    images, targets = model.task.select(data)
     if not len(images):
         raise DataError(f"{where} has no images for the task {model.task.name}")
     copies = _copies(model, images, project, settings.strict)
@@ -223,30 +233,32 @@ def evaluate(settings: EvaluateSettings, project: Project | None = None) -> Eval
     own_name = model.path.parent.name if model.path.name == "model.onnx" else model.path.stem
     name = f"{own_name if settings.model else 'shipped model'} on {where}"
     result = Evaluation(model.task, images, targets, probabilities.argmax(1), probabilities, copies, name, settings.precision)
-    if part_name == "test" and settings.model is not None:
-        _record(model, result, part)
+    if split_name == "test" and settings.model is not None:
+        _record(model, result, data)
     return result
 
 
-def _images(settings: EvaluateSettings, project: Project) -> tuple[dataset.Part, str]:
-    """The images to measure on and what to call them. Those of a source without a split are taken whole and in order."""
-    if settings.part is not None:
-        return dataset.make_features(settings.data, project, settings.transpose).part(settings.part), settings.part
-    data = dataset.prepare(settings.data, project, settings.transpose)
-    name = data.evaluation_part()
-    part = data.part(name)
-    return dataset.Part(features.prepare_batch(part.images), part.labels), name if name == "test" else "all images"
+def _images(settings: EvaluateSettings, project: Project) -> tuple[Split, str]:
+    """The images to measure on and what to call them. Those of a source without splits are taken whole and in order."""
+    if settings.split is not None:
+        return make_features(settings.data, project, settings.transpose).split(settings.split), settings.split
+    data = sources.prepare(settings.data, project, settings.transpose)
+    name = data.evaluation_split()
+    images, labels = data.split(name).labelled()
+    return Split(prepare_batch(images), labels), name if name == "test" else "all images"
 
 
-def _evaluate_answers(path: Path, part: dataset.Part, where: str) -> Evaluation:
-    images, labels = part.labelled()
-    answers = formats.read_predictions(path)
-    if len(answers) != len(labels):
-        raise DataError(f"{path} has {len(answers)} answers for the {len(labels)} images of {where}: one for each is needed")
-    return Evaluation(task("digits"), images, labels, answers, None, None, f"{path.name} on {where}", 1.0)
+def _evaluate_predictions(path: Path, data: Split, where: str) -> Evaluation:
+    images, labels = data.labelled()
+    predicted = formats.read_predictions(path)
+    if len(predicted) != len(labels):
+        raise DataError(
+            f"{path} has {len(predicted)} predictions for the {len(labels)} images of {where}: one for each is needed"
+        )
+    return Evaluation(task("digits"), images, labels, predicted, None, None, f"{path.name} on {where}", 1.0)
 
 
-def _copies(model: Classifier, images: np.ndarray, project: Project, strict: bool) -> np.ndarray | None:
+def _copies(model: Classifier, images: NDArray[np.uint8], project: Project, strict: bool) -> NDArray[np.bool_] | None:
     """Which images the model was trained on, as far as its training images can be had."""
     try:
         training = _training_images(model, project)
@@ -258,18 +270,18 @@ def _copies(model: Classifier, images: np.ndarray, project: Project, strict: boo
     return leakage.find_copies(training, images)
 
 
-def _training_images(model: Classifier, project: Project) -> np.ndarray:
+def _training_images(model: Classifier, project: Project) -> NDArray[np.uint8]:
     """The images that a model and its teachers were trained on, got again from their sources.
 
     Raises:
-        DataError: a source is gone or has changed.
-        ModelError: they are not known, since the model has no ``meta.json`` of its own.
+        DataError: A source is gone or has changed.
+        ModelError: They are not known, since the model has no ``meta.json`` of its own.
     """
     meta, images = model.meta(), {}
     try:
         for data in (meta["data"], *(teacher["data"] for teacher in meta.get("teachers", ()))):
-            source, transpose, wanted = str(data["source"]), bool(data["transpose"]), data["parts"]["train"]
-            training = dataset.make_features(source, project, transpose).part("train")
+            source, transpose, wanted = str(data["source"]), bool(data["transpose"]), data["splits"]["train"]
+            training = make_features(source, project, transpose).split("train")
             if training.fingerprint() != wanted:
                 raise DataError(f"{source} has changed since the training")
             images[source, transpose] = model.task.select(training)[0]
@@ -278,7 +290,7 @@ def _training_images(model: Classifier, project: Project) -> np.ndarray:
     return np.concatenate(list(images.values()))
 
 
-def _report_copies(copies: np.ndarray | None, where: str, strict: bool) -> None:
+def _report_copies(copies: NDArray[np.bool_] | None, where: str, strict: bool) -> None:
     if copies is None or not copies.any():
         return
     message = (
@@ -289,11 +301,11 @@ def _report_copies(copies: np.ndarray | None, where: str, strict: bool) -> None:
     warnings.warn(LeakageWarning(message), stacklevel=3)
 
 
-def _record(model: Classifier, result: Evaluation, part: dataset.Part) -> None:
+def _record(model: Classifier, result: Evaluation, data: Split) -> None:
     """Add the figure to the run's own ``meta.json``, if these are its own source's test images."""
     meta = model.meta()
-    if meta.get("data", {}).get("parts", {}).get("test") != part.fingerprint():
+    if meta.get("data", {}).get("splits", {}).get("test") != data.fingerprint():
         return
     correct = result.predicted == result.targets
     meta["test"] = metrics.accuracy_summary(int(correct.sum()), len(correct))
-    write_json(model.path.with_name("meta.json"), meta)
+    Run(model.path.parent).write_meta(meta)

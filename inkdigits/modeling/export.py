@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from inkdigits.features import STRIP_HEIGHT, STRIP_LONGEST, STRIP_STEP
 from inkdigits.files import atomic
-from inkdigits.modeling.networks import DigitNet, LineNet, tempered
-from inkdigits.modeling.predict import TASK_KEY
-from inkdigits.modeling.tasks import Task
+from inkdigits.inference.classifier import TASK_KEY
+from inkdigits.inference.tasks import Task
+from inkdigits.modeling.networks import DigitNet, LineNet, temperature_scaled
+from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_LONGEST, STRIP_STEP
 
 
-def export_onnx(network: DigitNet, task: Task, path: Path, half: bool = False) -> None:
+def export_classifier(network: DigitNet, task: Task, path: Path, half: bool = False) -> None:
     """Write a classifier as ONNX: ``images`` float32 [N, 1, 28, 28] of 0 to 255 → ``probabilities`` float32 [N, C].
 
     The same weights give the same bytes.
@@ -35,14 +33,14 @@ def export_onnx(network: DigitNet, task: Task, path: Path, half: bool = False) -
     _write(proto, path, half)
 
 
-def export_line_reader(network: LineNet, path: Path) -> None:
-    """Write a line reader as ONNX with 16-bit weights.
+def export_line_recogniser(network: LineNet, path: Path) -> None:
+    """Write a line recogniser as ONNX with 16-bit weights.
 
-    ``strips`` float32 [N, 1, 40, W] of 0 to 255 → ``probabilities`` float32 [N, W/2, 11] and ``edges`` [N, W/2, 4].
+    ``strips`` float32 [N, 1, 40, W] of 0 to 255 → ``probabilities`` float32 [N, W/2, 11] and ``box_offsets`` [N, W/2, 4].
     """
     example = torch.zeros(2, 1, STRIP_HEIGHT, 4 * STRIP_STEP)
     dims = {0: torch.export.Dim("N"), 3: STRIP_STEP * torch.export.Dim("steps", max=STRIP_LONGEST // STRIP_STEP)}
-    proto = _exported(_LineProbabilities(network), example, ["strips"], ["probabilities", "edges"], dims)
+    proto = _exported(_LineProbabilities(network), example, ["strips"], ["probabilities", "box_offsets"], dims)
     _write(proto, path, half=True)
 
 
@@ -56,7 +54,7 @@ class _Probabilities(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits = F.conv2d(self.network.maps(images), self.weight, self.network.head.bias).flatten(1)
-        return torch.softmax(tempered(logits, self.network.temperature, self.network.temperature_power), 1)
+        return torch.softmax(temperature_scaled(logits, self.network.temperature, self.network.temperature_power), 1)
 
 
 class _LineProbabilities(nn.Module):
@@ -65,20 +63,17 @@ class _LineProbabilities(nn.Module):
         self.network = network
 
     def forward(self, strips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        logits, edges = self.network(strips)
-        return torch.softmax(logits, 2), edges
+        logits, box_offsets = self.network(strips)
+        return torch.softmax(logits, 2), box_offsets
 
 
 def _exported(
     model: nn.Module, example: torch.Tensor, inputs: list[str], outputs: list[str], dims: dict[int, Any]
 ) -> onnx.ModelProto:
     model = copy.deepcopy(model).to("cpu").to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]  # PyTorch's stubs lack it
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it reports on operators of packages that we don't use
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch's own deprecations, inside its exporter
-        program = torch.onnx.export(
-            model, (example,), input_names=inputs, output_names=outputs, dynamic_shapes=(dims,), dynamo=True, verbose=False
-        )
+    program = torch.onnx.export(
+        model, (example,), input_names=inputs, output_names=outputs, dynamic_shapes=(dims,), dynamo=True, verbose=False
+    )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     _strip(proto)

@@ -1,4 +1,4 @@
-"""What can be said of answers and probabilities: accuracy and its interval, confusion, calibration, risk and coverage."""
+"""What can be said of predictions and probabilities: accuracy and its interval, confusion, calibration, risk and coverage."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: The normal distribution's quantile for a two-sided 95 % interval.
 _Z95 = 1.959964
@@ -37,12 +38,12 @@ def accuracy_summary(correct: int, total: int) -> dict[str, Any]:
     }
 
 
-def confusion_matrix(targets: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+def confusion_matrix(targets: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """Counts, int64 (classes, classes): row = true class, column = predicted class."""
     return np.bincount(targets * classes + predicted, minlength=classes * classes).reshape(classes, classes)
 
 
-def precision_recall_f1(confusion: np.ndarray) -> np.ndarray:
+def precision_recall_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     """Of each class, float64 (classes, 3); 0 where a class was never predicted or never there."""
     hits = np.diag(confusion).astype(np.float64)
     precision = hits / np.maximum(confusion.sum(0), 1)
@@ -51,22 +52,22 @@ def precision_recall_f1(confusion: np.ndarray) -> np.ndarray:
     return np.column_stack([precision, recall, f1])
 
 
-def reliability(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Confidence against truth, in bins that get narrower towards 1, where most answers lie.
+def reliability(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Confidence against truth, in bins that get narrower towards 1, where most predictions lie.
 
     Args:
         probabilities: float (N, C).
         targets: int (N,).
 
     Returns:
-        float64 (bins, 3): mean confidence, share right and number of images of each bin that has any.
+        float64 (bins, 3): mean confidence, accuracy and number of images of each bin that has any.
     """
     bins = np.searchsorted(RELIABILITY_EDGES, probabilities.max(1), side="right")
     return _calibration(probabilities, targets, [np.flatnonzero(bins == i) for i in np.unique(bins)])
 
 
-def expected_calibration_error(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Mean distance between confidence and share right, over bins of equally many images, in [0, 1].
+def expected_calibration_error(probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
+    """Mean distance between confidence and accuracy, over bins of equally many images, in [0, 1].
 
     Source: Nixon et al., "Measuring Calibration in Deep Learning", CVPR Workshops 2019 (adaptive bins).
     """
@@ -76,17 +77,21 @@ def expected_calibration_error(probabilities: np.ndarray, targets: np.ndarray) -
     return float(np.abs(confidence - share) @ count / count.sum())
 
 
-def _calibration(probabilities: np.ndarray, targets: np.ndarray, groups: list[np.ndarray]) -> np.ndarray:
-    """Mean confidence, share right and size of each group of positions, float64 (groups, 3)."""
-    confidence, right = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == targets
-    return np.array([[confidence[group].mean(), right[group].mean(), len(group)] for group in groups])
+def _calibration(
+    probabilities: NDArray[np.floating], targets: NDArray[np.int64], groups: list[NDArray[np.int64]]
+) -> NDArray[np.float64]:
+    """Mean confidence, accuracy and size of each group of positions, float64 (groups, 3)."""
+    confidence, correct = probabilities.max(1).astype(np.float64), probabilities.argmax(1) == targets
+    return np.array([[confidence[group].mean(), correct[group].mean(), len(group)] for group in groups])
 
 
-def risk_coverage(probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How the error falls when the least confident answers are withheld.
+def risk_coverage(
+    probabilities: NDArray[np.floating], targets: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How the error falls when the least confident predictions are withheld.
 
     Returns:
-        coverage (N,) in (0, 1], rising, and the share wrong (N,) among the answers that are then given.
+        coverage (N,) in (0, 1], rising, and the share wrong (N,) among the predictions that are then given.
     """
     order = np.argsort(-probabilities.max(1), kind="stable")
     wrong = (probabilities.argmax(1) != targets)[order]
@@ -94,7 +99,7 @@ def risk_coverage(probabilities: np.ndarray, targets: np.ndarray) -> tuple[np.nd
     return given / len(targets), np.cumsum(wrong) / given
 
 
-def risk_at(coverage: float, probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """Share wrong among the most confident answers that make up ``coverage`` of all."""
+def risk_at(coverage: float, probabilities: NDArray[np.floating], targets: NDArray[np.int64]) -> float:
+    """Share wrong among the most confident predictions that make up ``coverage`` of all."""
     _, risk = risk_coverage(probabilities, targets)
     return float(risk[max(0, math.ceil(coverage * len(targets)) - 1)])

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from inkdigits.modeling.augment import places
+from inkdigits.modeling.augment import pixel_positions
 
 #: Mean and standard deviation of MNIST's 60,000 training images, in grey levels of 0 to 255.
 PIXEL_MEAN = 33.3184
@@ -81,15 +81,15 @@ def pooling(channels: int) -> Conv:
 
 
 #: Standard deviations of a digit's ink from its middle, across and down, in pixels of a picture 28 pixels wide.
-STANDARD_SPREAD = (4.5, 5.4)
+NORMAL_SPREAD = (4.5, 5.4)
 
 
-def standardised(images: torch.Tensor) -> torch.Tensor:
-    """Digits moved, sheared and scaled so that the middle, the slant and the spread of their ink are standard ones.
+def moment_normalised(images: torch.Tensor) -> torch.Tensor:
+    """Digits moved, deskewed and scaled so that the first and second moments of their ink are always the same.
 
-    The slant is that of the straight line through the ink which says best, for each height, where it lies from left to right.
+    The skew is that of the straight line through the ink which says best, for each height, where it lies from left to right.
     Each side is enlarged up to two times, so that a 1 stays narrower than others, or reduced down to 1/1.6.
-    Source: Y. LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section III, for the slant; for
+    Source: Y. LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, section III, for the skew; for
     sizes, D. Cireşan et al., "Multi-column Deep Neural Networks for Image Classification", 2012.
 
     Args:
@@ -99,41 +99,41 @@ def standardised(images: torch.Tensor) -> torch.Tensor:
         The same shape, range and device.
     """
     height, width = images.shape[2:]
-    x, y = places(images)
+    x, y = pixel_positions(images)
 
     def mean(values: torch.Tensor) -> torch.Tensor:
         """Over the ink of each image, [N, 1, 1, 1]; in products of numbers, which no mixed precision rounds."""
         return (ink * values).sum((2, 3), keepdim=True)
 
-    def scale(variance: torch.Tensor, standard: float) -> torch.Tensor:
-        return (variance.sqrt() * (28 / width / standard)).clamp(0.5, 1.6)
+    def scale(variance: torch.Tensor, normal: float) -> torch.Tensor:
+        return (variance.sqrt() * (28 / width / normal)).clamp(0.5, 1.6)
 
     ink = images / images.sum((2, 3), keepdim=True).clamp_min(1e-6)
     middle_x, middle_y = mean(x), mean(y)
     across, down = x - middle_x, y - middle_y
     variance_y = mean(down**2)
-    slant = (mean(across * down) / variance_y.clamp_min(1e-6)).clamp(-1, 1)
-    from_y = y * scale(variance_y, STANDARD_SPREAD[1])
-    from_x = x * scale(mean((across - slant * down) ** 2), STANDARD_SPREAD[0]) + slant * from_y
+    skew = (mean(across * down) / variance_y.clamp_min(1e-6)).clamp(-1, 1)
+    from_y = y * scale(variance_y, NORMAL_SPREAD[1])
+    from_x = x * scale(mean((across - skew * down) ** 2), NORMAL_SPREAD[0]) + skew * from_y
     grid = torch.stack([(middle_x + from_x) * (2 / width), (middle_y + from_y).expand_as(images) * (2 / height)], -1)
     return F.grid_sample(images, grid.squeeze(1), align_corners=False)
 
 
 #: What a network may see of a picture.
-VIEWS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"plain": lambda images: images, "standard": standardised}
+VIEWS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"plain": lambda images: images, "deskewed": moment_normalised}
 
 
-#: A surprise of less than this changes the temperature no more.
-SURPRISE_FLOOR = 1e-5
+#: A surprisal of less than this changes the temperature no more.
+SURPRISAL_FLOOR = 1e-5
 
 
-def tempered(logits: torch.Tensor, temperature: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
+def temperature_scaled(logits: torch.Tensor, temperature: torch.Tensor, power: torch.Tensor) -> torch.Tensor:
     """Logits divided by a temperature that grows with the network's own doubt.
 
-    The doubt is the surprise if the best answer were right, s = −log max softmax(logits); the temperature is
-    ``temperature · sᵖᵒʷᵉʳ``. With a power of 0 or more, no answer changes and, of two classes, no order of confidences either.
+    The doubt is the surprisal of the best class, s = −log max softmax(logits); the temperature is ``temperature · sᵖᵒʷᵉʳ``.
+    With a power of 0 or more, no prediction changes and, of two classes, no order of confidences either.
     Source: S. Balanya et al., "Adaptive Temperature Scaling for Robust Calibration of Deep Neural Networks", 2022, with the
-    surprise in place of their entropy: it takes fewer operations and calibrates as well.
+    surprisal in place of their entropy: it takes fewer operations and calibrates as well.
 
     Args:
         logits: float [N, C].
@@ -143,8 +143,8 @@ def tempered(logits: torch.Tensor, temperature: torch.Tensor, power: torch.Tenso
     Returns:
         float [N, C].
     """
-    surprise = SURPRISE_FLOOR - torch.log_softmax(logits, 1).amax(1, keepdim=True)
-    return logits / (temperature * surprise**power)
+    surprisal = SURPRISAL_FLOOR - torch.log_softmax(logits, 1).amax(1, keepdim=True)
+    return logits / (temperature * surprisal**power)
 
 
 class DigitNet(nn.Module):
@@ -162,8 +162,8 @@ class DigitNet(nn.Module):
 
     Attributes:
         side: Of the last feature maps, in pixels.
-        temperature: What ``tempered`` divides the logits by, at a surprise of 1.
-        temperature_power: How fast it grows with the surprise; 0: it is the same for all images.
+        temperature: What ``temperature_scaled`` divides the logits by, at a surprisal of 1.
+        temperature_power: How fast it grows with the surprisal; 0: it is the same for all images.
     """
 
     def __init__(
@@ -217,7 +217,7 @@ class DigitNet(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Calibrated logits [N, classes] for raw images [N, 1, 28, 28] in 0 to 255."""
-        return tempered(self.logits(images), self.temperature, self.temperature_power)
+        return temperature_scaled(self.logits(images), self.temperature, self.temperature_power)
 
     def activations(self, images: torch.Tensor) -> list[torch.Tensor]:
         """The feature maps after each convolution block, for raw images [N, 1, 28, 28]."""
@@ -229,11 +229,11 @@ class DigitNet(nn.Module):
 
 
 class LineNet(nn.Module):
-    """Reads a strip of paper from left to right: what digit stands at each place, and how far it reaches.
+    """Reads a strip of paper from left to right: what digit stands at each time step, and how far it reaches.
 
-    Maps strips, float32 [N, 1, 40, W] with 0 = paper and 255 = ink, to logits [N, W/2, 11] (the ten digits and "none")
-    for connectionist temporal classification, and to edges [N, W/2, 4] of the digit at each place: left and right as
-    distances from the place, top and bottom from the strip's upper edge, all in strip heights.
+    Maps strips, float32 [N, 1, 40, W] with 0 = paper and 255 = ink, to logits [N, W/2, 11] (the ten digits and blank)
+    for connectionist temporal classification, and to box offsets [N, W/2, 4] of the digit at each time step: left and right as
+    distances from the step, top and bottom from the strip's upper edge, all in strip heights.
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
     """
 
@@ -253,17 +253,17 @@ class LineNet(nn.Module):
             block(fourth, fourth, (3, 3), padding=1),
             block(fourth, last, (5, 1)),
         )
-        # Wide kernels along the line: a place sees its own digit and a part of each neighbour.
+        # Wide kernels along the line: a time step sees its own digit and a part of each neighbour.
         self.context = nn.ModuleList([block(last, last, (1, 3), padding=(0, d), dilation=(1, d)) for d in (1, 2, 4)])
         self.head = nn.Conv2d(last, 11 + 4, 1)
 
     def forward(self, strips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits [N, W/2, 11] and edges [N, W/2, 4] of strips [N, 1, 40, W] in 0 to 255; W is a multiple of 32."""
+        """Logits [N, W/2, 11] and box offsets [N, W/2, 4] of strips [N, 1, 40, W] in 0 to 255; W is a multiple of 32."""
         maps = self.strip(strips / 128 - 0.5)
         for layer in self.context:
             maps = maps + layer(maps)
-        places = self.head(maps).squeeze(2).transpose(1, 2)
-        return places[..., :11], places[..., 11:]
+        steps = self.head(maps).squeeze(2).transpose(1, 2)
+        return steps[..., :11], steps[..., 11:]
 
 
 def parameter_count(network: nn.Module) -> int:

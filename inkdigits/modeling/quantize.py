@@ -12,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from inkdigits import dataset
 from inkdigits.config import Project
 from inkdigits.errors import ModelError
+from inkdigits.features import make_features
 from inkdigits.files import atomic
-from inkdigits.modeling.predict import Classifier
-from inkdigits.modeling.settings import QUANTIZED, checked_run_name
+from inkdigits.inference.classifier import Classifier
+from inkdigits.runs import Run
 
 #: Training images whose feature maps set the scales.
 _CALIBRATION_IMAGES = 1_000
@@ -28,38 +29,43 @@ _CALIBRATION_IMAGES = 1_000
 
 @dataclass(frozen=True)
 class QuantizeResult:
-    """The new file, and what both models get right of the validation images, in [0, 1]."""
+    """The new file, and both models' accuracy on the validation images, in [0, 1]."""
 
     path: Path
     accuracy: float
     accuracy_before: float
 
 
-def quantize(run: str, project: Project | None = None) -> QuantizeResult:
+def quantize(name: str, project: Project | None = None) -> QuantizeResult:
     """Write ``models/<run>/model-int8.onnx`` beside a run's ``model.onnx``.
 
     Weights and feature maps become 8-bit numbers, scaled so that every value fits that occurs for a thousand training
     images. The first layer stays in float32: with a single input channel there is nothing to gain.
 
+    Args:
+        name: The run's.
+        project: Where; by default the current one.
+
     Raises:
-        ModelError: there is no such run, or nothing is known of its data.
-        DataError: the data cannot be had any more.
-        UsageError: the name cannot be one of a run.
+        ModelError: There is no such run, or nothing is known of its data.
+        DataError: The data cannot be had any more.
+        UsageError: The name cannot be one of a run.
     """
-    folder = (project or Project.current()).models / checked_run_name(run)
-    before = Classifier(folder / "model.onnx")
-    meta = before.meta()
-    if "data" not in meta:
-        raise ModelError(f"{folder} has no meta.json of its model, which tells the data: train it again")
-    data = dataset.make_features(meta["data"]["source"], project, meta["data"]["transpose"])
-    path = folder / QUANTIZED
-    write_quantized(before.path, before.task.select(data.part("train"))[0], path)
-    images, targets = before.task.select(data.part("validation"))
-    right = [float(np.mean(model.predict(images) == targets)) for model in (Classifier(path), before)]
-    return QuantizeResult(path, *right)
+    run = Run.named(name, project)
+    before = Classifier(run.model())
+    try:
+        source = before.meta()["data"]
+        data = make_features(source["source"], project, source["transpose"])
+    except (KeyError, TypeError):
+        raise ModelError(f"{run.folder} has no meta.json of its model, which tells the data: train it again") from None
+    write_quantized(before.path, before.task.select(data.split("train"))[0], run.quantized_model)
+    images, targets = before.task.select(data.split("validation"))
+    models = (Classifier(run.quantized_model), before)
+    correct = [float(np.mean(model.predict_proba(images).argmax(1) == targets)) for model in models]
+    return QuantizeResult(run.quantized_model, *correct)
 
 
-def write_quantized(model: Path, images: np.ndarray, path: Path) -> None:
+def write_quantized(model: Path, images: NDArray[np.uint8], path: Path) -> None:
     """Write a classifier's ONNX file again in 8 bits; some of its training images, uint8 (N, 28, 28), set the scales."""
     chosen = images[:: max(1, len(images) // _CALIBRATION_IMAGES)]  # from all over: folders have one digit after the other
     with tempfile.TemporaryDirectory() as folder:
@@ -81,9 +87,9 @@ def write_quantized(model: Path, images: np.ndarray, path: Path) -> None:
 
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
-    def __init__(self, images: np.ndarray) -> None:
+    def __init__(self, images: NDArray[np.uint8]) -> None:
         self.batches = iter(np.array_split(images, max(1, len(images) // 100)))
 
-    def get_next(self) -> dict[str, np.ndarray] | None:
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
         batch = next(self.batches, None)
         return None if batch is None else {"images": batch[:, None].astype(np.float32)}

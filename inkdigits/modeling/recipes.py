@@ -7,9 +7,9 @@ two cores of an AMD EPYC; of best and the tiny ones on one of them. Choices were
 recipe     test accuracy, %     seeds  seconds  parameters
 =========  ===================  =====  =======  ==========  ====================================================
 fast       99.186 ± 0.052       10     2        29,434      one epoch
-default    99.630 ± 0.032       5      195      79,722      30 epochs with deformations and bad pictures
+default    99.630 ± 0.032       5      195      79,722      30 epochs with deformations and corruptions
 best       99.700 ± 0.019       5      937      379,658     fifty epochs with them, two views, running average
-tiny-1k    99.118 ± 0.076       10     122      958         30 epochs with deformations; standard form, SiLU
+tiny-1k    99.118 ± 0.076       10     122      958         30 epochs with deformations; deskewed, SiLU
 tiny-5k    99.471 ± 0.038       10     417      4,960       40 epochs with deformations; separable convolutions
 tiny-9k    99.530 ± 0.049       10     537      8,856       the same
 =========  ===================  =====  =======  ==========  ====================================================
@@ -36,10 +36,10 @@ class Recipe:
         weight_decay: AdamW's.
         label_smoothing: Share of the target spread over all classes, in [0, 1).
         augmentation: Random deformations, drawn anew in each epoch.
-        disturbed: Share of the images that become bad pictures too, in [0, 1].
+        corrupted: Share of the images that are corrupted too, in [0, 1].
         ema_decay: Weight of the past in the running average of the weights, which is what is kept; 0: none.
         dropout: Share of the last features dropped.
-        views: What the network sees of a picture: as it is, ``plain``; at a standard place, slant and size, ``standard``.
+        views: What the network sees of a picture: as it is, ``plain``; with the moments of its ink normalised, ``deskewed``.
         activation: What the layers end with, ``relu`` or ``silu``.
         precise_norm: At the end, take batch normalisation's statistics anew, from training images as they are.
     """
@@ -52,7 +52,7 @@ class Recipe:
     weight_decay: float = 0.01
     label_smoothing: float = 0.1
     augmentation: Augmentation = field(default_factory=Augmentation)
-    disturbed: float = 0.0
+    corrupted: float = 0.0
     ema_decay: float = 0.0
     dropout: float = 0.0
     views: tuple[str, ...] = ("plain",)
@@ -74,7 +74,7 @@ DEFAULT = Recipe(
     layers=(Conv(16, 5, stride=2), Conv(48, stride=2), Conv(64, stride=2), Conv(72, padded=False)),
     epochs=30,
     augmentation=Augmentation(shift_px=2, rotate_deg=12, zoom=0.12, shear=0.12),
-    disturbed=0.2,
+    corrupted=0.2,
 )
 
 BEST = Recipe(
@@ -89,10 +89,10 @@ BEST = Recipe(
     epochs=50,
     label_smoothing=0.05,
     augmentation=Augmentation(shift_px=3.5, rotate_deg=20, zoom=0.2, shear=0.2),
-    disturbed=0.1,
+    corrupted=0.1,
     ema_decay=0.999,
     dropout=0.3,
-    views=("plain", "standard"),
+    views=("plain", "deskewed"),
 )
 
 # As small as they are, these three learn from labels as they are, and keep weights as large as they like. Nothing is normalised
@@ -106,7 +106,7 @@ TINY_1K = Recipe(
     weight_decay=0.0,
     label_smoothing=0.0,
     augmentation=Augmentation(rotate_deg=6, zoom=0.06, elastic_px=0.4),
-    views=("standard",),
+    views=("deskewed",),
     activation="silu",
     precise_norm=True,
 )

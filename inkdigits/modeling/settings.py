@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Annotated, Literal
 
-from inkdigits import dataset
-from inkdigits.errors import UsageError
+from pydantic import Field
+
+from inkdigits import sources
 from inkdigits.modeling.recipes import Recipe, recipe
+from inkdigits.settings import settings
 
-#: The file beside a run's ``model.onnx`` that has it in 8 bits.
-QUANTIZED = "model-int8.onnx"
+Device = Literal["auto", "cpu", "cuda"]
 
 
-@dataclass(frozen=True)
+@settings
 class TrainSettings:
     """What to train. None stands for the recipe's own value.
 
@@ -21,37 +22,39 @@ class TrainSettings:
         recipe: Its name; see ``inkdigits.modeling.recipes``.
         task: ``digits``, ``is:D`` or ``pair:D,E``.
         data: A source; see ``inkdigits.sources``.
-        epochs, batch_size, lr: In place of the recipe's.
+        epochs: In place of the recipe's.
+        batch_size: In place of the recipe's.
+        lr: Highest learning rate, in place of the recipe's.
         seed: The same seed on the same machine gives the same bytes.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         run: Name of the folder below ``models/``; by default made from recipe, task, data and seed.
         transpose: Swap rows and columns of the images (EMNIST's IDX files).
-        teachers: Runs in ``models/`` whose mean answers are learnt in place of the labels.
+        teachers: Runs in ``models/`` whose mean probabilities are learnt in place of the labels.
+        start: A run in ``models/`` whose weights to start from, in place of random ones.
+
+    Raises:
+        UsageError: A value lies outside its range.
     """
 
     recipe: str = "default"
     task: str = "digits"
     data: str = "mnist"
-    epochs: int | None = None
-    batch_size: int | None = None
-    lr: float | None = None
-    seed: int = 0
-    device: str = "auto"
+    epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    batch_size: Annotated[int, Field(ge=2, le=60_000)] | None = None
+    lr: Annotated[float, Field(ge=1e-8, le=10.0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    device: Device = "auto"
     run: str | None = None
     transpose: bool = False
     teachers: tuple[str, ...] = ()
+    start: str | None = None
 
     def resolved_recipe(self) -> Recipe:
         """The recipe with this run's own values in it.
 
         Raises:
-            UsageError: there is no such recipe, or a value lies outside its range.
+            UsageError: There is no such recipe.
         """
-        limits = {"epochs": (1, 10_000), "batch_size": (2, 60_000), "lr": (1e-8, 10.0), "seed": (0, 2**31 - 1)}
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise UsageError(f"{name} is {value}: choose it between {low} and {high}")
         changes = {name: getattr(self, name) for name in ("epochs", "batch_size", "lr") if getattr(self, name) is not None}
         return replace(recipe(self.recipe), **changes)
 
@@ -59,23 +62,12 @@ class TrainSettings:
         """The folder's name below ``models/``.
 
         Raises:
-            UsageError: the name that was given would lie elsewhere.
+            UsageError: There is no such source.
         """
         if self.run is not None:
-            return checked_run_name(self.run)
+            return self.run
         words = [self.recipe]
         words += [self.task.replace(":", "-").replace(",", "-")] if self.task != "digits" else []
-        words += [dataset.slug(self.data, self.transpose)] if self.data != "mnist" else []
+        words += [sources.find(self.data, self.transpose).slug] if self.data != "mnist" else []
         words += [f"seed{self.seed}"] if self.seed else []
         return "-".join(words)
-
-
-def checked_run_name(name: str) -> str:
-    """The name of a run's folder, if it can be one.
-
-    Raises:
-        UsageError: the folder would lie elsewhere.
-    """
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UsageError(f"{name!r} cannot name a run: use letters, digits, '.', '_' and '-'")
-    return name

@@ -1,31 +1,29 @@
-"""Training: a recipe, a task, a data set and a seed → ``models/<run>/``."""
+"""Training: a recipe, a task, a data set and a seed → a run in ``models/``."""
 
 from __future__ import annotations
 
 import json
 import logging
-import platform
-import shutil
-import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from inkdigits import __version__, dataset
 from inkdigits.config import Project
-from inkdigits.errors import DataError, ModelError, UsageError
-from inkdigits.files import atomic, read_json, sha256, sha256_file, write_json
+from inkdigits.dataset import Dataset
+from inkdigits.errors import ModelError, UsageError
+from inkdigits.features import make_features
+from inkdigits.files import sha256, sha256_file
+from inkdigits.inference.tasks import Task, task
 from inkdigits.modeling import metrics
 from inkdigits.modeling.devices import precision
-from inkdigits.modeling.export import export_onnx
-from inkdigits.modeling.loop import CHECKPOINT, TrainingLoop, network_of, safetensors_bytes
+from inkdigits.modeling.export import export_classifier
+from inkdigits.modeling.loop import TrainingLoop, load_weights, safetensors_bytes, save_weights
 from inkdigits.modeling.networks import DigitNet, parameter_count
-from inkdigits.modeling.recipes import recipe
-from inkdigits.modeling.settings import QUANTIZED, TrainSettings, checked_run_name
-from inkdigits.modeling.tasks import Task, task
+from inkdigits.modeling.objectives import Classification, network_of, schedule_of
+from inkdigits.modeling.provenance import provenance
+from inkdigits.modeling.recipes import Recipe, recipe
+from inkdigits.modeling.settings import TrainSettings
+from inkdigits.runs import Run
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +33,15 @@ _ARCHITECTURE = ("layers", "dropout", "views", "activation")
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished run: its folder and what its ``meta.json`` says."""
+    """A finished run, and what its ``meta.json`` says."""
 
-    folder: Path
+    run: Run
     meta: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is."""
+        return self.run.folder
 
 
 def train(
@@ -54,53 +57,80 @@ def train(
         tensorboard: Write the curves for TensorBoard too (extra ``tensorboard``).
 
     Raises:
-        UsageError: a setting does not exist or lies outside its range, or the stopped run had others.
-        DataError: the data cannot be had or have no labels.
-        ModelError: a teacher is missing, or the stopped run's checkpoint is damaged.
+        UsageError: A setting does not exist or lies outside its range, or the stopped run had others.
+        DataError: The data cannot be had or have no labels.
+        ModelError: A teacher or the run to start from is missing, or the stopped run's checkpoint is damaged.
         MissingExtraError: TensorBoard is asked for and not installed.
     """
     project = project or Project.current()
     plan, target_task = settings.resolved_recipe(), task(settings.task)
-    folder = project.models / settings.run_name()
-    data = dataset.make_features(settings.data, project, settings.transpose)
+    run = Run.named(settings.run_name(), project)
+    data = make_features(settings.data, project, settings.transpose)
     teachers = _teachers(settings, target_task, project)
-    loop = TrainingLoop(plan, target_task, data, settings, folder, tensorboard, [teacher.network for teacher in teachers])
-    if resume and (finished := _finished(folder, loop)):
+    objective = Classification(
+        plan, target_task, data, settings.seed, settings.device, [teacher.network for teacher in teachers]
+    )
+    if settings.start is not None:
+        _start_from(Run.named(settings.start, project), objective.network)
+    identity = _identity(settings, plan, data, objective, teachers)
+    if resume and (finished := _finished(run, identity)):
         return finished
+    loop = TrainingLoop(objective, schedule_of(plan), run, seed=settings.seed, identity=identity, tensorboard=tensorboard)
     if resume:
         loop.restore()
     loop.run()
-    network = loop.calibrated_network()
-    meta = _meta(settings, loop, network, data) | {"teachers": [{"run": t.run, "data": t.data} for t in teachers]}
-    (folder / QUANTIZED).unlink(missing_ok=True)  # it would be that of an earlier run
-    with atomic(folder / "model.safetensors") as file:
-        file.write(safetensors_bytes(network))
-    export_onnx(network, target_task, folder / "model.onnx")
-    meta["model_sha256"] = sha256_file(folder / "model.onnx")
-    write_json(folder / "meta.json", meta)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
-    return TrainResult(folder, read_json(folder / "meta.json"))
+    network = objective.calibrated(loop.network)
+    meta = _meta(settings, plan, loop, objective, network, data)
+    meta["teachers"] = [{"run": teacher.name, "data": teacher.data} for teacher in teachers]
+    run.quantized_model.unlink(missing_ok=True)  # it would be that of an earlier run
+    save_weights(network, run.weights())
+    export_classifier(network, target_task, run.model())
+    meta["model_sha256"] = sha256_file(run.model())
+    run.write_meta(meta)
+    loop.finish()
+    return TrainResult(run, run.meta())
 
 
-def _finished(folder: Path, loop: TrainingLoop) -> TrainResult | None:
-    """The run of this loop, where it is finished already."""
+def _identity(
+    settings: TrainSettings, plan: Recipe, data: Dataset, objective: Classification, teachers: list[_Teacher]
+) -> dict[str, Any]:
+    """What a checkpoint or a finished run must have been made with, to be this run."""
+    return {
+        "settings": asdict(settings),
+        "recipe": repr(plan),
+        "processor": [objective.device.type, precision(objective.device)],
+        "data": data.fingerprints(),
+        "teachers": [sha256(safetensors_bytes(teacher.network)) for teacher in teachers],
+        "start": sha256(safetensors_bytes(objective.network)) if settings.start is not None else None,
+    }
+
+
+def _digest(identity: dict[str, Any]) -> str:
+    return sha256(json.dumps(identity).encode())
+
+
+def _finished(run: Run, identity: dict[str, Any]) -> TrainResult | None:
+    """The run with this identity, where it is finished already."""
     try:
-        meta = read_json(folder / "meta.json")
-        same = not (folder / CHECKPOINT).exists() and meta["identity"] == _digest(loop)
-    except (FileNotFoundError, DataError, KeyError, TypeError):
+        meta = run.meta()
+    except ModelError:
         return None
-    if same:
-        logger.info("%s is finished already", folder)
-    return TrainResult(folder, meta) if same else None
+    if run.checkpoint().exists() or meta.get("identity") != _digest(identity):
+        return None
+    logger.info("%s is finished already", run.folder)
+    return TrainResult(run, meta)
 
 
-def _digest(loop: TrainingLoop) -> str:
-    return sha256(json.dumps(loop.identity).encode())
+def _start_from(run: Run, network: DigitNet) -> None:
+    """Put another run's weights into a network; its temperature is fitted anew."""
+    load_weights(network, run.weights())
+    network.temperature.fill_(1.0)
+    network.temperature_power.fill_(0.0)
 
 
 @dataclass(frozen=True)
 class _Teacher:
-    run: str
+    name: str
     network: DigitNet
     data: dict[str, Any]
 
@@ -109,93 +139,65 @@ def _teachers(settings: TrainSettings, target_task: Task, project: Project) -> l
     """The networks that are learnt from.
 
     Raises:
-        ModelError: there is no such run.
-        UsageError: a run has learnt another task.
+        ModelError: There is no such run.
+        UsageError: A run has learnt another task.
     """
     teachers = []
     for name in settings.teachers:
-        folder = project.models / checked_run_name(name)
-        network, known = load_network(folder)
+        run = Run.named(name, project)
+        network, known = load_network(run)
         if known != target_task:
             raise UsageError(f"the teacher {name} has learnt the task {known.name}: give runs of the task {target_task.name}")
-        teachers.append(_Teacher(name, network, read_json(folder / "meta.json")["data"]))
+        teachers.append(_Teacher(name, network, run.meta()["data"]))
     return teachers
 
 
-def load_network(folder: Path) -> tuple[DigitNet, Task]:
+def load_network(run: Run) -> tuple[DigitNet, Task]:
     """The PyTorch network of a finished run, in evaluation mode, and its task.
 
     Raises:
-        ModelError: the folder holds no finished run, or its files don't belong together.
+        ModelError: The folder holds no finished run, or its files don't belong together.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not (folder / "meta.json").exists():
+    meta = run.meta()
+    if not meta:
         raise ModelError(
-            f"{folder} holds no finished run: check its name, or train it with inkdigits train --run {folder.name}"
+            f"{run.folder} holds no finished run: check its name, or train it with inkdigits train --run {run.name}"
         )
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         found = task(meta["task"])
         network = network_of(recipe(meta["recipe"]), found)
-        without_power = {"temperature_power": torch.zeros(())}  # earlier runs have a temperature alone
-        network.load_state_dict(without_power | load_file(folder / "model.safetensors"))
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{folder} holds no finished run of this version ({reason}): train it again") from None
+        load_weights(network, run.weights())
+    except (ValueError, KeyError, ModelError) as error:
+        raise ModelError(f"{run.folder} holds no finished run of this version ({error}): train it again") from None
     return network.eval(), found
 
 
-def _meta(settings: TrainSettings, loop: TrainingLoop, network: DigitNet, data: dataset.Dataset) -> dict[str, Any]:
-    correct = loop.validation_answers() == loop.validation_targets
+def _meta(
+    settings: TrainSettings,
+    plan: Recipe,
+    loop: TrainingLoop,
+    objective: Classification,
+    network: DigitNet,
+    data: Dataset,
+) -> dict[str, Any]:
+    correct = objective.validation_logits(network).argmax(1) == objective.validation_targets
+    described = asdict(plan)
     return {
         "settings": asdict(settings),
-        "identity": _digest(loop),
+        "identity": _digest(loop.identity),
         "task": settings.task,
         "recipe": settings.recipe,
-        "architecture": {k: v for k, v in asdict(loop.plan).items() if k in _ARCHITECTURE},
-        "training": {k: v for k, v in asdict(loop.plan).items() if k not in ("name", *_ARCHITECTURE)},
+        "architecture": {key: value for key, value in described.items() if key in _ARCHITECTURE},
+        "training": {key: value for key, value in described.items() if key not in ("name", *_ARCHITECTURE)},
         "parameters": parameter_count(network),
         "seed": settings.seed,
-        "data": {
-            "source": settings.data,
-            "transpose": settings.transpose,
-            "parts": {name: part.fingerprint() for name, part in data.parts.items()},
-        },
+        "data": {"source": settings.data, "transpose": settings.transpose, "splits": data.fingerprints()},
         "temperature": float(network.temperature),
         "temperature_power": float(network.temperature_power),
         "validation": metrics.accuracy_summary(int(correct.sum()), len(correct)),
         "test": None,  # filled in by evaluate
-        "training_seconds": round(sum(line["seconds"] for line in loop.history), 2),
-        "device": str(loop.device),
-        "precision": precision(loop.device),
+        "training_seconds": round(sum(entry["seconds"] for entry in loop.history), 2),
+        "device": str(objective.device),
+        "precision": precision(objective.device),
         **provenance(),
     }
-
-
-def provenance() -> dict[str, Any]:
-    """What a model came from besides data and settings: threads, versions and commit."""
-    return {
-        "threads": torch.get_num_threads(),
-        "versions": {
-            "inkdigits": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
-        "git_commit": _git_commit(),
-    }
-
-
-def _git_commit() -> str | None:
-    """The commit of the current folder, with ``+`` where files differ from it; None outside a repository."""
-    git = shutil.which("git")
-    if git is None:
-        return None
-    commit = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    if commit.returncode:
-        return None
-    status = [git, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!benchmarks/results"]
-    changed = subprocess.run(status, capture_output=True, text=True, check=False)
-    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "")

@@ -1,36 +1,57 @@
-"""Pictures of a reading: the overlay of boxes and labels, and the steps from the paper to the answer."""
+"""Pictures of a document: the overlay of boxes and labels, and the steps from the paper to the answer."""
 
 from __future__ import annotations
 
 import itertools
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from inkdigits import features
+from inkdigits import images
 from inkdigits.errors import ImageError
-from inkdigits.reading import images
-from inkdigits.reading.results import Digit, Reading
+from inkdigits.preparation.ink import ink, reduced
+from inkdigits.reading.results import Digit, Document, Page
 
 SURE, UNSURE, IGNORED = (0, 140, 60), (225, 110, 0), (150, 150, 150)
 #: Longest side of the overlay in pixels; smaller pictures are enlarged up to four times, so that labels are legible.
 _LONGEST, _ENLARGED = 2400, 900
 
 
-def draw(reading: Reading, page: int = 0) -> Image.Image:
-    """A page of the picture with a box and a label for each digit."""
-    if not 0 <= page < len(reading.sizes):
-        raise ImageError(f"there is no page {page}: {len(reading.sizes)} were read, which count from 0")
-    return _overlay(Image.fromarray(_page(reading, page)), reading, page)
+def draw(document: Document, number: int | None = None) -> Image.Image:
+    """A page of the picture with a box and a label for each digit.
+
+    Args:
+        document: What was found.
+        number: Of one of its pages, from 1; None: the first of them.
+
+    Raises:
+        ImageError: The picture is no longer to be had, or no such page was read.
+    """
+    page = _page(document, number)
+    return _overlay(Image.fromarray(_picture(document, page)), page)
 
 
-def _page(reading: Reading, page: int) -> np.ndarray:
-    if reading.source is None:
-        raise ImageError("a stream was read, which is at its end: read its bytes or its path, to draw it as well")
-    return next(itertools.islice(images.pages(reading.source), page, None))
+def _page(document: Document, number: int | None) -> Page:
+    for page in document.pages:
+        if number in (None, page.number):
+            return page
+    read = ", ".join(str(page.number) for page in document.pages)
+    raise ImageError(f"there is no page {number}: {read or 'none'} was read, and pages count from 1")
 
 
-def _overlay(picture: Image.Image, reading: Reading, page: int = 0) -> Image.Image:
+def _picture(document: Document, page: Page) -> NDArray[np.uint8]:
+    if document.source is None:
+        raise ImageError("the picture is not at hand, since a stream was read or the reading loaded: read its path or bytes")
+    # The reading of a single page keeps just that page.
+    place = document.pages.index(page) if isinstance(document.source, np.ndarray) else page.number - 1
+    picture = next(itertools.islice(images.pages(document.source), place, None), None)
+    if picture is None:
+        raise ImageError(f"the picture has no page {page.number} any more: read it again")
+    return picture
+
+
+def _overlay(picture: Image.Image, page: Page) -> Image.Image:
     longest = max(picture.size)
     scale = min(4.0, max(1.0, _ENLARGED / longest)) if longest <= _LONGEST else _LONGEST / longest
     size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
@@ -38,20 +59,17 @@ def _overlay(picture: Image.Image, reading: Reading, page: int = 0) -> Image.Ima
     canvas = Image.blend(canvas, Image.new("RGB", size, "white"), 0.25)
     pen = ImageDraw.Draw(canvas)
     width = max(1, round(max(size) / 600))
-    for box in reading.ignored if page == 0 else ():
+    for box in page.ignored:
         pen.rectangle([v * scale for v in box], outline=IGNORED, width=1)
-    for line in reading.lines:
-        if line.page != reading.first_page + page:
-            continue
-        for digit in line.digits:
-            colour = UNSURE if digit.label is None else SURE
-            left, top, right, bottom = (v * scale for v in digit.box)
-            pen.rectangle((left, top, right, bottom), outline=colour, width=width)
-            label = str(digit.best) + ("?" if digit.label is None else "")
-            font = ImageFont.load_default(max(10, min(36, (bottom - top) / 3)))
-            tag = pen.textbbox((left, top), label, font=font, anchor="lb" if top > 24 else "lt")
-            pen.rectangle((tag[0] - 2, tag[1] - 2, tag[2] + 2, tag[3] + 2), fill=colour)
-            pen.text((left, top), label, fill="white", font=font, anchor="lb" if top > 24 else "lt")
+    for digit in page.digits:
+        colour = UNSURE if digit.label is None else SURE
+        left, top, right, bottom = (v * scale for v in digit.box)
+        pen.rectangle((left, top, right, bottom), outline=colour, width=width)
+        label = str(digit.best) + ("?" if digit.label is None else "")
+        font = ImageFont.load_default(max(10, min(36, (bottom - top) / 3)))
+        tag = pen.textbbox((left, top), label, font=font, anchor="lb" if top > 24 else "lt")
+        pen.rectangle((tag[0] - 2, tag[1] - 2, tag[2] + 2, tag[3] + 2), fill=colour)
+        pen.text((left, top), label, fill="white", font=font, anchor="lb" if top > 24 else "lt")
     return canvas
 
 
@@ -62,20 +80,20 @@ _PANEL, _HEAD, _TILE, _CELL, _PAD = (600, 480), 34, 112, 150, 14
 _TILES_A_ROW, _MOST_TILES = 6, 48
 
 
-def explain(reading: Reading) -> Image.Image:
-    """How the answer came about, as one picture.
+def explain(document: Document) -> Image.Image:
+    """How the first page was read, step by step, as one picture.
 
     Above: the picture with its boxes, and the ink that was found. Below, for each digit: what the network saw of it, 28×28
     pixels of ink or a piece of the line, and the ten probabilities as bars.
     """
-    source = _page(reading, 0)
-    inked = Image.fromarray(255 - features.ink(features.reduced(source, _LONGEST)))
+    page = _page(document, None)
+    source = _picture(document, page)
+    inked = Image.fromarray(255 - ink(reduced(source, _LONGEST)))
     panels = [
-        ("1  the picture, and what was read", _fit(_overlay(Image.fromarray(source), reading), _PANEL)),
+        ("1  the picture, and what was read", _fit(_overlay(Image.fromarray(source), page), _PANEL)),
         ("2  the ink that was found", _fit(inked, _PANEL)),
     ]
-    digits = [digit for line in reading.lines if line.page == reading.first_page for digit in line.digits]
-    found, digits = len(digits), digits[:_MOST_TILES]
+    found, digits = len(page.digits), page.digits[:_MOST_TILES]
     top = _HEAD + max(panel.height for _, panel in panels) + 2 * _PAD + _HEAD
     width = _PAD + 2 * (_PANEL[0] + _PAD)
     canvas = Image.new("RGB", (width, top + -(-len(digits) // _TILES_A_ROW) * _CELL + _PAD), "white")
@@ -103,7 +121,7 @@ def _fit(panel: Image.Image, size: tuple[int, int]) -> Image.Image:
     return panel.resize(fitted, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.NEAREST).convert("RGB")
 
 
-def _explain_digit(canvas: Image.Image, digit: Digit, source: np.ndarray, corner: tuple[int, int]) -> None:
+def _explain_digit(canvas: Image.Image, digit: Digit, source: NDArray[np.uint8], corner: tuple[int, int]) -> None:
     x, y = corner
     pen = ImageDraw.Draw(canvas)
     left, top, right, bottom = digit.box

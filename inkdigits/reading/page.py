@@ -1,142 +1,175 @@
-"""A page: digits anywhere in a picture, upright or not; and what kind of picture it is."""
+"""What a picture is taken for, and the candidates in it: one digit, a line, or a page, upright or not."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inkdigits import features
-from inkdigits.reading.line import NONE
-from inkdigits.reading.locate import Box, locate
-from inkdigits.reading.places import DOUBTFUL, LONGEST, PAPER_SIDE, Place, classify, line_places, mean_confidence
+from inkdigits.errors import UsageError
+from inkdigits.geometry import Box, enlarged, turned_back
+from inkdigits.inference.line_recogniser import Passes
+from inkdigits.inference.tasks import NON_DIGIT
+from inkdigits.preparation.digit import normalise
+from inkdigits.preparation.ink import ink, reduced, reduction
+from inkdigits.reading.candidates import (
+    CONTEXT_SIDE,
+    LONE_NON_DIGIT_LIMIT,
+    LONGEST,
+    Candidate,
+    PageCandidates,
+    digit_candidates,
+    mean_confidence,
+    scores_by_crop,
+)
+from inkdigits.reading.detect import detect
+from inkdigits.reading.recogniser import DOUBTFUL, Recogniser
 
-#: What is no digit with at least this probability is put aside.
-NO_DIGIT = 0.5
-#: A mark that is neither a digit nor none beyond doubt is looked at again, by the line reader, with a margin in heights.
+#: ``digit``: all ink is one digit; ``line``: digits stand on one line; ``page``: anywhere; ``auto``: by what is found.
+Mode: TypeAlias = Literal["auto", "digit", "line", "page"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+#: A context crop reaches so far beyond a candidate's box, in heights of it.
 _MARGIN = 0.15
-#: A mark that is no digit may be two that touch if it is as wide as this share of its height; it is then read as a line,
+#: A candidate that is no digit may be two that touch if it is as wide as this share of its height; it is then read as a line,
 #: and parted if every part is at least so sure.
 _NARROWEST_PAIR, _SURE_PART = 0.5, 0.7
-#: A page of print has many marks of either kind; so many of each are looked at.
-_MOST_LOOKS = 60
+#: A page of print has many candidates of either kind; so many of each are rescored or parted.
+_MOST_LOOKED_AT = 60
 #: For ``auto``: a picture shows a line if it is so much wider than high, its digits take up such a share of its height, there
-#: are at least such a share as many as there are clear ones on the page, and the line reader is not much less sure of them
-#: than the classifier is of the marks on the page.
+#: are at least such a share as many as there are clear ones on the page, and the line recogniser is not much less sure of them
+#: than the classifier is of the candidates on the page.
 _LINE_ASPECT, _LINE_HEIGHT, _LINE_SHARE, _LINE_BONUS = 1.4, 0.28, 0.34, 0.25
-#: A page is turned if it has so many marks and fewer than a share of them are digits beyond doubt; it is kept turned if
+#: A page is turned if it has so many candidates and fewer than a share of them are digits beyond doubt; it is kept turned if
 #: that makes so many times more of them clear.
 _FEWEST_TO_TURN, _UPRIGHT, _CLEAR, _CLEARER = 4, 0.8, 0.9, 1.5
 
 
-@dataclass(frozen=True)
-class Page:
-    """Places on a page whose probabilities are known, line by line, and the boxes of marks that were put aside."""
+def find_candidates(picture: NDArray[np.uint8], mode: Mode, recogniser: Recogniser) -> PageCandidates:
+    """The candidates in a picture, uint8 (H, W).
 
-    lines: list[list[Place]]
-    ignored: list[Box]
-
-    def digits(self) -> list[Place]:
-        """The places that are more probably a digit than not."""
-        return [place for line in self.lines for place in line if place.known()[NONE] < NO_DIGIT]
-
-    def clear(self) -> int:
-        """How many marks are digits beyond doubt."""
-        return sum(place.known()[:NONE].max() >= _CLEAR for line in self.lines for place in line)
+    Those of mode ``digit`` wait for ``Recogniser.classify`` and ``rescore``, so that many pictures make one batch.
+    """
+    if mode == "digit":
+        return PageCandidates([digit_candidates(picture)], non_digit_limit=LONE_NON_DIGIT_LIMIT)
+    if mode == "line":
+        return PageCandidates([recogniser.line_candidates(picture)])
+    passes: Passes = {}
+    page = _page_candidates(picture, recogniser, passes)
+    return page if mode == "page" else _by_what_is_found(picture, page, recogniser, passes)
 
 
-def upright_page(picture: np.ndarray) -> Page:
-    """The digits of a page that may lie on its side or stand on its head; boxes are those of the picture as it is."""
-    factor = features.reduction(picture.shape, LONGEST)
-    small = features.reduced(picture, LONGEST)
-    found, turns = _marks(small), 0
-    clear, marks = found.clear(), sum(len(line) for line in found.lines)
-    if marks >= _FEWEST_TO_TURN and clear < _UPRIGHT * marks:
-        turned = [(turns, _marks(np.rot90(small, turns))) for turns in (1, 2, 3)]
-        other_turns, other = max(turned, key=lambda pair: pair[1].clear())
-        if other.clear() >= max(_FEWEST_TO_TURN, _CLEARER * clear):
-            found, turns = other, other_turns
+def check_mode(mode: str) -> None:
+    """Make sure that there is such a mode.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if mode not in MODES:
+        raise UsageError(f"there is no mode {mode!r}: use {', '.join(MODES)}")
+
+
+# --- A page ---------------------------------------------------------------------------------------------------------
+
+
+def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser, passes: Passes) -> PageCandidates:
+    """The candidates of a page that may lie on its side or stand on its head; boxes are those of the picture as it is."""
+    factor = reduction(picture.shape, LONGEST)
+    small = reduced(picture, LONGEST)
+    page, turns = _classified(small, recogniser), 0
+    clear, count = _clear(page), len(page.all())
+    if count >= _FEWEST_TO_TURN and clear < _UPRIGHT * count:
+        turned = [(turns, _classified(np.rot90(small, turns), recogniser)) for turns in (1, 2, 3)]
+        other_turns, other = max(turned, key=lambda pair: _clear(pair[1]))
+        if _clear(other) >= max(_FEWEST_TO_TURN, _CLEARER * clear):
+            page, turns = other, other_turns
     upright = np.rot90(small, turns)
-    _ask_again(upright, found)
-    found = _parted(upright, found)
+    _rescore_doubtful(upright, page, recogniser, passes)
+    page = _parted(upright, page, recogniser, passes)
 
-    def in_picture(place: Place) -> Place:
-        return replace(place, box=_turned_back(place.box, turns, small.shape)).enlarged(factor, picture.shape)
+    def in_picture(box: Box) -> Box:
+        return enlarged(turned_back(box, turns, small.shape), factor, picture.shape)
 
-    lines = [[in_picture(place) for place in line] for line in found.lines]
-    return Page(lines, [in_picture(Place(box)).box for box in found.ignored])
-
-
-def _turned_back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:
-    """A box in a picture that ``np.rot90`` has turned, in the picture as it was, of this shape (H, W)."""
-    left, top, right, bottom = box
-    height, width = shape[:2]
-    if turns == 0:
-        return box
-    if turns == 1:
-        return width - bottom, left, width - top, right
-    if turns == 2:
-        return width - right, height - bottom, width - left, height - top
-    return top, height - right, bottom, height - left
+    lines = [[replace(candidate, box=in_picture(candidate.box)) for candidate in line] for line in page.lines]
+    return PageCandidates(lines, [in_picture(box) for box in page.ignored])
 
 
-def _marks(picture: np.ndarray) -> Page:
-    """The marks of a picture, uint8 (H, W), each taken for one digit or none."""
-    inked = features.ink(picture)
-    layout = locate(inked)
-    lines = [[Place(mark.box, [features.normalise(layout.cut(inked, mark))]) for mark in line] for line in layout.lines]
-    classify(place for line in lines for place in line)
-    return Page(lines, layout.ignored)
+def _classified(picture: NDArray[np.uint8], recogniser: Recogniser) -> PageCandidates:
+    """The glyphs of a picture, uint8 (H, W), each taken for one digit or none, and classified."""
+    inked = ink(picture)
+    found = detect(inked)
+    lines = [[Candidate(glyph.box, [normalise(found.cut(inked, glyph))]) for glyph in line] for line in found.lines]
+    page = PageCandidates(lines, found.ignored)
+    recogniser.classify(page.all())
+    return page
 
 
-def _ask_again(picture: np.ndarray, page: Page) -> None:
-    """Give the doubtful marks of a page a second opinion, from the paper around them."""
-    doubtful = [place for line in page.lines for place in line if place.known().max() < DOUBTFUL][:_MOST_LOOKS]
-    for place in doubtful:
-        place.paper = features.reduced(_surroundings(picture, place.box)[0], PAPER_SIDE)
-    classify(doubtful)
+def _clear(page: PageCandidates) -> int:
+    """How many candidates are digits beyond doubt."""
+    return sum(candidate.confidence() >= _CLEAR for candidate in page.all())
 
 
-def _surroundings(picture: np.ndarray, box: Box) -> tuple[np.ndarray, int, int]:
-    """The part of a picture around a box, and where its left upper corner lies."""
+def _rescore_doubtful(picture: NDArray[np.uint8], page: PageCandidates, recogniser: Recogniser, passes: Passes) -> None:
+    """Rescore the doubtful candidates of a page, with the paper around them."""
+    doubtful = [candidate for candidate in page.all() if candidate.known().max() < DOUBTFUL][:_MOST_LOOKED_AT]
+    for candidate in doubtful:
+        candidate.context = reduced(_surroundings(picture, candidate.box)[0], CONTEXT_SIDE)
+    recogniser.rescore(doubtful, passes)
+
+
+def _surroundings(picture: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.uint8], int, int]:
+    """The part of a picture around a box, and where its upper left corner lies."""
     left, top, right, bottom = box
     margin = max(1, round(_MARGIN * (bottom - top)))
     x, y = max(0, left - margin), max(0, top - margin)
     return picture[y : bottom + margin, x : right + margin], x, y
 
 
-def _parted(picture: np.ndarray, page: Page) -> Page:
-    """A page whose marks that are no digit by themselves, but several that touch, are parted."""
+def _parted(picture: NDArray[np.uint8], page: PageCandidates, recogniser: Recogniser, passes: Passes) -> PageCandidates:
+    """A page whose candidates that are no digit by themselves, but several that touch, are parted."""
     tried, lines = 0, []
     for line in page.lines:
-        parts: list[Place] = []
-        for place in line:
-            left, top, right, bottom = place.box
-            if place.known()[NONE] < NO_DIGIT or right - left < _NARROWEST_PAIR * (bottom - top) or tried >= _MOST_LOOKS:
-                parts.append(place)
+        parts: list[Candidate] = []
+        for candidate in line:
+            left, top, right, bottom = candidate.box
+            narrow = right - left < _NARROWEST_PAIR * (bottom - top)
+            if candidate.is_digit() or narrow or tried >= _MOST_LOOKED_AT:
+                parts.append(candidate)
                 continue
             tried += 1
-            paper, x, y = _surroundings(picture, place.box)
-            found = line_places(paper)
-            sure = len(found) >= 2 and all(part.known()[:NONE].max() >= _SURE_PART for part in found)
-            parts += [part.moved(x, y) for part in found] if sure else [place]
+            paper, x, y = _surroundings(picture, candidate.box)
+            found = recogniser.line_candidates(paper, passes)
+            sure = len(found) >= 2 and all(part.known()[:NON_DIGIT].max() >= _SURE_PART for part in found)
+            parts += [part.moved(x, y) for part in found] if sure else [candidate]
         lines.append(parts)
-    return Page(lines, page.ignored)
+    return PageCandidates(lines, page.ignored)
 
 
-def choose_mode(picture: np.ndarray) -> tuple[str, Page | None]:
-    """Which mode suits a picture, and what was found if that is ``page``."""
+# --- What is it? ----------------------------------------------------------------------------------------------------
+
+
+def _by_what_is_found(
+    picture: NDArray[np.uint8], page: PageCandidates, recogniser: Recogniser, passes: Passes
+) -> PageCandidates:
+    """The candidates of the mode that suits a picture, whose candidates as a page are known."""
     height, width = picture.shape
-    found = upright_page(picture)
-    digits = found.digits()
+    digits = page.digits()
     # What touches the border is more often a piece of a frame than a digit.
-    inner = [p for p in digits if p.box[0] > 1 and p.box[1] > 1 and p.box[2] < width - 1 and p.box[3] < height - 1]
-    alone = sum(len(line) for line in found.lines) <= 1 or len(inner) <= 1
+    inner = [c for c in digits if c.box[0] > 1 and c.box[1] > 1 and c.box[2] < width - 1 and c.box[3] < height - 1]
+    alone = len(page.all()) <= 1 or len(inner) <= 1
     if width >= _LINE_ASPECT * height:
-        line = [place for place in line_places(picture) if place.known()[NONE] < NO_DIGIT]
-        tall = float(np.median([place.box[3] - place.box[1] for place in line])) if line else 0.0
-        many = len(line) >= _LINE_SHARE * found.clear()
+        candidates = recogniser.line_candidates(picture, passes)
+        line = [candidate for candidate in candidates if candidate.is_digit()]
+        tall = float(np.median([candidate.box[3] - candidate.box[1] for candidate in line])) if line else 0.0
+        many = len(line) >= _LINE_SHARE * _clear(page)
         fits = many and tall >= _LINE_HEIGHT * height and mean_confidence(line) >= mean_confidence(digits) - _LINE_BONUS
         if fits and (len(line) > 1 or not alone):
-            return "line", None
-    return ("digit", None) if alone else ("page", found)
+            return PageCandidates([candidates])
+    if not alone:
+        return page
+    lone = find_candidates(picture, "digit", recogniser)
+    recogniser.classify(lone.all(), known=scores_by_crop(page.all()))
+    recogniser.rescore(lone.all(), passes)
+    return lone

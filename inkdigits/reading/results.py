@@ -1,27 +1,27 @@
-"""What a reader found: digits on lines, with their places and probabilities."""
+"""What was found in pictures: ``Document → Page → Line → Word → Digit``, plain values that know nothing of files.
+
+Pages are numbered from 1, everywhere: here, in JSON, in tables.
+"""
 
 from __future__ import annotations
 
-import itertools
 import json
-import statistics
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inkdigits.reading.locate import Box
+from inkdigits.geometry import Box, enclosing
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from inkdigits.images import Picture
 
-    from inkdigits.reading.images import Picture
-
-#: A gap parts two numbers if it is wider than this share of the digits' height, and so many times the line's median gap.
-_GAP_HEIGHTS, _GAP_TIMES = 0.5, 2.0
 #: What stands in the text for a digit that the reader is unsure of.
 UNSURE = "?"
+#: Version of the form that ``Document.to_dict`` gives; it rises when a key changes its meaning or goes.
+SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +32,13 @@ class Digit:
         label: 0 to 9, or None where the reader is unsure.
         probabilities: float32 (10,). Their sum falls short of 1 by the probability that it is no digit.
         box: left, top, right, bottom in pixels of the source, as it stands upright (a camera's orientation is applied).
-        image: The model input uint8 (28, 28) that was classified; None where the digit was read within its line.
+        image: The network input uint8 (28, 28) that was classified; None where the digit was read within its line.
     """
 
     label: int | None
-    probabilities: np.ndarray
+    probabilities: NDArray[np.float32]
     box: Box
-    image: np.ndarray | None = field(default=None, repr=False, compare=False)
+    image: NDArray[np.uint8] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.probabilities.shape != (10,):
@@ -63,68 +63,125 @@ class Digit:
         """Probability of the best label, in [0, 1]."""
         return float(self.probabilities.max())
 
+    @property
+    def text(self) -> str:
+        """The label, with ``?`` where the reader is unsure."""
+        return UNSURE if self.label is None else str(self.label)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the network input, in plain values."""
+        # The shortest decimals that give the same float32 back.
+        probabilities = [float(str(p)) for p in self.probabilities]
+        return {
+            "label": self.label,
+            "best": self.best,
+            "confidence": max(probabilities),
+            "probabilities": probabilities,
+            "box": list(self.box),
+        }
+
 
 @dataclass(frozen=True)
-class Line:
-    """Digits that stand beside one another, from left to right.
+class Word:
+    """Digits that belong together: a number, as far as the spacing tells it.
 
     Attributes:
         digits: From left to right.
-        page: Number of the page, from 0, in a file of several.
     """
 
     digits: tuple[Digit, ...]
-    page: int = 0
 
     @property
     def text(self) -> str:
         """The labels, with ``?`` where the reader is unsure."""
-        return "".join(UNSURE if d.label is None else str(d.label) for d in self.digits)
+        return "".join(digit.text for digit in self.digits)
 
     @property
     def best_text(self) -> str:
         """The best guess for every digit."""
-        return "".join(str(d.best) for d in self.digits)
+        return "".join(str(digit.best) for digit in self.digits)
 
     @property
-    def words(self) -> tuple[Line, ...]:
-        """The line parted at its wide gaps: the numbers on it, as far as the spacing tells them."""
-        gaps = [max(0, right.box[0] - left.box[2]) for left, right in itertools.pairwise(self.digits)]
-        height = statistics.median(d.box[3] - d.box[1] for d in self.digits)
-        least = max(_GAP_HEIGHTS * height, _GAP_TIMES * statistics.median(gaps or [0]))
-        ends = [number for number, gap in enumerate(gaps, start=1) if gap > least]
-        parts = itertools.pairwise([0, *ends, len(self.digits)])
-        return tuple(Line(self.digits[start:end], self.page) for start, end in parts)
+    def value(self) -> Decimal | None:
+        """The number; None where a digit is unsure or there is none."""
+        return Decimal(self.text) if self.digits and UNSURE not in self.text else None
 
     @property
     def box(self) -> Box:
-        """The box around all digits."""
-        left, top, right, bottom = zip(*(d.box for d in self.digits), strict=True)
-        return min(left), min(top), max(right), max(bottom)
+        """The box around all digits; ``(0, 0, 0, 0)`` where there are none."""
+        return enclosing(digit.box for digit in self.digits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in plain values."""
+        return {
+            "text": self.text,
+            "best_text": self.best_text,
+            "value": None if self.value is None else str(self.value),
+            "box": list(self.box),
+            "digits": [digit.to_dict() for digit in self.digits],
+        }
 
 
 @dataclass(frozen=True)
-class Reading:
-    """All that was found in one picture.
+class Line:
+    """Words that stand beside one another.
 
     Attributes:
-        lines: From top to bottom, page by page.
-        ignored: Boxes of the marks that are no digits, on the first page.
-        sizes: Width and height of each page in pixels.
-        first_page: Number of the first page, from 0.
-        source: The picture that was read, for ``draw``; it is kept as long as the reading is.
+        words: From left to right.
+    """
+
+    words: tuple[Word, ...]
+
+    @property
+    def digits(self) -> tuple[Digit, ...]:
+        """Every digit, from left to right."""
+        return tuple(digit for word in self.words for digit in word.digits)
+
+    @property
+    def text(self) -> str:
+        """The words, parted by blanks, with ``?`` where the reader is unsure."""
+        return " ".join(word.text for word in self.words)
+
+    @property
+    def best_text(self) -> str:
+        """The same with the best guess for every digit."""
+        return " ".join(word.best_text for word in self.words)
+
+    @property
+    def digits_text(self) -> str:
+        """The labels alone, without blanks, with ``?`` where the reader is unsure."""
+        return "".join(word.text for word in self.words)
+
+    @property
+    def box(self) -> Box:
+        """The box around all digits; ``(0, 0, 0, 0)`` where there are none."""
+        return enclosing(digit.box for digit in self.digits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in plain values."""
+        return {
+            "text": self.text,
+            "best_text": self.best_text,
+            "box": list(self.box),
+            "words": [word.to_dict() for word in self.words],
+        }
+
+
+@dataclass(frozen=True)
+class Page:
+    """What was found on one page, or in one picture.
+
+    Attributes:
+        lines: From top to bottom.
+        ignored: Boxes of what was seen and is no digit.
+        size: Width and height in pixels.
+        number: Of the page in its file, from 1.
     """
 
     lines: tuple[Line, ...]
     ignored: tuple[Box, ...] = ()
-    sizes: tuple[tuple[int, int], ...] = ((0, 0),)
-    first_page: int = 0
-    source: Picture | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the first page in pixels."""
-        return self.sizes[0]
+    size: tuple[int, int] = (0, 0)
+    number: int = 1
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -133,97 +190,97 @@ class Reading:
 
     @property
     def text(self) -> str:
-        """The lines' labels, with ``?`` where the reader is unsure."""
+        """The lines' texts, one below the other."""
+        return "\n".join(line.text for line in self.lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in plain values."""
+        return {
+            "number": self.number,
+            "size": list(self.size),
+            "text": self.text,
+            "lines": [line.to_dict() for line in self.lines],
+            "ignored": [list(box) for box in self.ignored],
+        }
+
+
+@dataclass(frozen=True)
+class Document:
+    """All that was found in one picture, or in one file of several pages.
+
+    Attributes:
+        pages: In their order.
+        source: The picture that was read, for drawing; it is kept as long as the document is.
+    """
+
+    pages: tuple[Page, ...]
+    source: Picture | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Every line, page by page."""
+        return tuple(line for page in self.pages for line in page.lines)
+
+    @property
+    def digits(self) -> tuple[Digit, ...]:
+        """Every digit, in reading order."""
+        return tuple(digit for line in self.lines for digit in line.digits)
+
+    @property
+    def ignored(self) -> tuple[tuple[Box, ...], ...]:
+        """Boxes of what was seen and is no digit, page by page."""
+        return tuple(page.ignored for page in self.pages)
+
+    @property
+    def text(self) -> str:
+        """The lines one below the other, numbers parted by blanks, with ``?`` where the reader is unsure."""
         return "\n".join(line.text for line in self.lines)
 
     @property
     def best_text(self) -> str:
-        """The lines with the best guess for every digit."""
+        """The same with the best guess for every digit."""
         return "\n".join(line.best_text for line in self.lines)
 
+    @property
+    def digits_text(self) -> str:
+        """Digits and line ends alone, with ``?`` where the reader is unsure."""
+        return "\n".join(line.digits_text for line in self.lines)
+
     def to_dict(self) -> dict[str, Any]:
-        """Everything in plain lists and numbers."""
-        lines = [
-            {
-                "text": line.text,
-                "best_text": line.best_text,
-                "words": [word.text for word in line.words],
-                "box": list(line.box),
-                "page": line.page,
-                "digits": [_plain(d) for d in line.digits],
-            }
-            for line in self.lines
-        ]
+        """Everything in plain values, as ``from_dict`` takes it; ``docs/data_dictionary.md`` describes the keys."""
         return {
+            "schema_version": SCHEMA_VERSION,
             "text": self.text,
             "best_text": self.best_text,
-            "size": list(self.size),
-            "sizes": [list(size) for size in self.sizes],
-            "first_page": self.first_page,
-            "lines": lines,
-            "ignored": [list(box) for box in self.ignored],
+            "digits_text": self.digits_text,
+            "pages": [page.to_dict() for page in self.pages],
         }
 
     def to_json(self) -> str:
         """``to_dict`` as JSON."""
         return json.dumps(self.to_dict())
 
-    def to_csv(self) -> str:
-        """A row for each digit, under a header: its page, line, word and place, labels, box and probabilities."""
-        from inkdigits.reading import writers
-
-        return writers.table([("", self)], ",")
-
-    def to_tsv(self) -> str:
-        """``to_csv`` with tabs."""
-        from inkdigits.reading import writers
-
-        return writers.table([("", self)], "\t")
-
-    def to_hocr(self) -> str:
-        """An hOCR page, as OCR tools exchange it: a word for each line, a character for each digit.
-
-        Source: hOCR 1.2, http://kba.github.io/hocr-spec/1.2/.
-        """
-        from inkdigits.reading import writers
-
-        return writers.hocr([("", self)])
-
-    def draw(self, page: int = 0) -> Image.Image:
-        """A page of the picture with a box around each digit: green where the reader is sure, orange where it is not.
-
-        Marks that were put aside are grey.
+    @classmethod
+    def from_dict(cls, content: Any) -> Self:
+        """What ``to_dict`` has given, as an object that is equal to the first; the picture itself is not in it.
 
         Args:
-            page: Which of the pages that were read, from 0.
+            content: A mapping, as ``to_dict`` gives it or ``json.loads`` reads it.
 
         Raises:
-            ImageError: the picture is no longer where it was, or has no such page.
+            DataError: A key is missing or unknown, a value has another form, or the schema is of another version.
         """
-        from inkdigits.reading import overlay
+        from inkdigits.reading.schema import checked
 
-        return overlay.draw(self, page)
-
-    def save(self, path: str | Path) -> None:
-        """Write what was read, in the form that the file's ending names, whole or not at all.
-
-        Args:
-            path: A file that ends in .txt, .json, .csv, .tsv, .hocr, or in .png or .jpg for the overlay picture.
-
-        Raises:
-            UsageError: the ending names no form.
-        """
-        from inkdigits.reading import writers
-
-        writers.save([("", self)], Path(path))
+        pages = []
+        for page in checked(content, SCHEMA_VERSION).pages:
+            lines = [
+                Line(tuple(Word(tuple(_digit(d.label, d.probabilities, d.box) for d in word.digits)) for word in line.words))
+                for line in page.lines
+            ]
+            pages.append(Page(tuple(lines), tuple(page.ignored), page.size, page.number))
+        return cls(tuple(pages))
 
 
-def _plain(digit: Digit) -> dict[str, Any]:
-    probabilities = [round(p, 6) for p in digit.probabilities.tolist()]
-    return {
-        "label": digit.label,
-        "best": digit.best,
-        "confidence": max(probabilities),
-        "probabilities": probabilities,
-        "box": list(digit.box),
-    }
+def _digit(label: int | None, probabilities: tuple[float, ...], box: Box) -> Digit:
+    return Digit(label, np.array(probabilities, np.float32), box)

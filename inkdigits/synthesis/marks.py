@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits.synthesis.strokes import HEIGHT, SIDE, Glyph, curve, from_lines, from_mask, from_shape
@@ -31,7 +32,7 @@ def _has(font: str, text: str) -> bool:
 
 
 @functools.cache
-def printed(text: str, font: str) -> np.ndarray:
+def printed(text: str, font: str) -> NDArray[np.uint8]:
     """A letter or sign in print, uint8 (84, 84), 255 = ink, its longer side 60 pixels."""
     canvas = Image.new("L", (3 * SIDE, 3 * SIDE))
     ImageDraw.Draw(canvas).text((SIDE, SIDE), text, fill=255, font=_font(font, SIDE))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 
-def smooth_noise(shape: tuple[int, int], knots: int, rng: np.random.Generator) -> np.ndarray:
+def smooth_noise(shape: tuple[int, int], knots: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """Slow random changes over a picture, float32 (H, W), of standard deviation about 1."""
     coarse = rng.normal(0, 1, (max(2, min(knots, shape[0])), max(2, min(knots, shape[1])))).astype(np.float32)
-    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC).astype(np.float32, copy=False)
 
 
-def blank(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def blank(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     """Paper under some light, float32 (H, W), around 1."""
     paper = np.full(shape, rng.uniform(0.75, 1.0), np.float32)
     if rng.random() < 0.6:  # light from one side, and shadows
@@ -26,7 +27,7 @@ def blank(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     return paper
 
 
-def edges(paper: np.ndarray, rng: np.random.Generator) -> None:
+def edges(paper: NDArray[np.float32], rng: np.random.Generator) -> None:
     """Make strips along some sides of the paper, float32 (H, W), lighter or darker: the next cell, the table's edge."""
     height, width = paper.shape
     level = float(rng.choice([rng.uniform(0.2, 0.9), rng.uniform(1.1, 2.5)]))
@@ -36,7 +37,7 @@ def edges(paper: np.ndarray, rng: np.random.Generator) -> None:
         paper[window] *= level
 
 
-def security_print(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def security_print(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
     """Fine lines as cheques have them, float32 (H, W) in 0 to 1: families of straight, waved or crossed lines."""
     height, width = shape
     x = np.arange(width, dtype=np.float32)
@@ -54,7 +55,7 @@ def security_print(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarr
     return pattern
 
 
-def rulings(layer: np.ndarray, rng: np.random.Generator, pitch_px: float) -> None:
+def rulings(layer: NDArray[np.float32], rng: np.random.Generator, pitch_px: float) -> None:
     """Draw the lines of a form, of ruled or squared paper into a layer of ink, float32 (H, W), in place.
 
     Args:
@@ -89,7 +90,9 @@ def rulings(layer: np.ndarray, rng: np.random.Generator, pitch_px: float) -> Non
                 upright(at)
 
 
-def line(layer: np.ndarray, start: tuple[float, float], end: tuple[float, float], thickness: float, strength: float) -> None:
+def line(
+    layer: NDArray[np.float32], start: tuple[float, float], end: tuple[float, float], thickness: float, strength: float
+) -> None:
     """Draw a line of any width, also below a pixel, into a layer of ink, float32 (H, W), in place."""
     canvas = np.zeros(layer.shape, np.uint8)
     points = [np.rint(np.array(point) * 16).astype(int).tolist() for point in (start, end)]
@@ -97,7 +100,9 @@ def line(layer: np.ndarray, start: tuple[float, float], end: tuple[float, float]
     np.maximum(layer, canvas * np.float32(strength * min(1.0, thickness) / 255), out=layer)
 
 
-def photographed(levels: np.ndarray, rng: np.random.Generator, scale_px: float, harm: float = 1.0) -> np.ndarray:
+def photographed(
+    levels: NDArray[np.float32], rng: np.random.Generator, scale_px: float, harm: float = 1.0
+) -> NDArray[np.uint8]:
     """What a scanner or camera makes of a picture: blur, a low resolution, noise, contrast and JPEG.
 
     Args:
@@ -110,11 +115,13 @@ def photographed(levels: np.ndarray, rng: np.random.Generator, scale_px: float, 
     """
     height, width = levels.shape
     if rng.random() < 0.6:
-        levels = cv2.GaussianBlur(levels, (0, 0), 0.05 + harm * scale_px / 28 * abs(rng.normal(0, 0.55)))
+        sigma = 0.05 + harm * scale_px / 28 * abs(rng.normal(0, 0.55))
+        levels = np.asarray(cv2.GaussianBlur(levels, (0, 0), sigma), np.float32)
     if rng.random() < 0.4:
         share = rng.uniform(0.45, 0.95)
         small = cv2.resize(levels, (max(8, round(width * share)), max(8, round(height * share))), interpolation=cv2.INTER_AREA)
-        levels = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC if rng.random() < 0.7 else cv2.INTER_LINEAR)
+        method = cv2.INTER_CUBIC if rng.random() < 0.7 else cv2.INTER_LINEAR
+        levels = np.asarray(cv2.resize(small, (width, height), interpolation=method), np.float32)
     if rng.random() < 0.6:
         noise = rng.standard_normal(levels.shape, np.float32)
         if rng.random() < 0.4:
@@ -123,5 +130,6 @@ def photographed(levels: np.ndarray, rng: np.random.Generator, scale_px: float, 
     picture = np.clip(255 * levels, 0, 255).astype(np.uint8)
     if rng.random() < 0.35:
         quality = int(rng.uniform(25, 95))
-        picture = cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_GRAYSCALE)
+        file = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        picture = np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.uint8)
     return picture

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from inkdigits.geometry import Box
 from inkdigits.synthesis import marks, paper
-from inkdigits.synthesis.forms import DigitStrokes
-from inkdigits.synthesis.strokes import HEIGHT, Box, Glyph, Placement, draw
+from inkdigits.synthesis.allographs import DigitStrokes
+from inkdigits.synthesis.strokes import HEIGHT, Glyph, Placement, draw
+from inkdigits.synthesis.writers import Hand, Writer
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A made picture.
+    """A synthetic picture.
 
     Attributes:
         picture: uint8 (H, W), as the eye sees it: 0 = black.
@@ -23,7 +26,7 @@ class Scene:
         boxes: The digits' boxes in the same order: left, top, right, bottom in pixels.
     """
 
-    picture: np.ndarray
+    picture: NDArray[np.uint8]
     lines: tuple[str, ...]
     boxes: tuple[Box, ...]
 
@@ -37,37 +40,6 @@ class Scene:
 _BENFORD = np.log10(1 + 1 / np.arange(1, 10))
 #: Share of the lines without a digit.
 _EMPTY = 0.06
-
-
-@dataclass(frozen=True)
-class _Hand:
-    """One writer's pen and manner, the same for all digits of a line. Lengths are in heights of a digit."""
-
-    pen: float
-    strength: float
-    shear: float
-    width: float
-    spacing: float
-    spacing_noise: float
-    size_noise: float
-    baseline_noise: float
-    wobble: float
-    joined: float
-
-    @staticmethod
-    def of(rng: np.random.Generator) -> _Hand:
-        return _Hand(
-            pen=float(np.exp(rng.normal(np.log(0.085), 0.45))),
-            strength=float(rng.uniform(0.5, 1.0)),
-            shear=float(rng.normal(0.1, 0.22)),
-            width=float(np.exp(rng.normal(0.05, 0.18))),
-            spacing=float(rng.choice([rng.normal(0.04, 0.1), rng.uniform(0.1, 0.5)], p=[0.7, 0.3])),
-            spacing_noise=float(rng.uniform(0.02, 0.12)),
-            size_noise=float(rng.uniform(0.02, 0.14)),
-            baseline_noise=float(rng.uniform(0.01, 0.08)),
-            wobble=float(rng.uniform(0, 0.045)),
-            joined=float(rng.choice([0.03, rng.uniform(0.2, 0.9)], p=[0.92, 0.08])),
-        )
 
 
 #: How long lines are, and how often.
@@ -98,18 +70,18 @@ def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, long
     """
     if text is None:
         text = "" if rng.random() < _EMPTY else _text(rng, longest)
-    hand = _Hand.of(rng)
+    hand = Hand.of(rng)
     tall = height * float(rng.choice([rng.uniform(0.55, 0.95), rng.uniform(0.28, 0.6)], p=[0.65, 0.35]))
     room = height * float(abs(rng.normal(0, 0.35)))
     baseline = tall / 2 + (height - tall) * float(rng.uniform(0, 1)) + 0.02 * height * float(rng.normal())
     # Digits are set along a strip that is long enough for any of them, and cut to length afterwards.
     strip = np.zeros((height, int(tall * (2.2 * max(1, len(text)) + 6) + 2 * room)), np.float32)
-    writer = _Writer(strip, strokes, hand, tall, baseline, room, rng)
+    writer = Writer(strip, strokes, hand, tall, baseline, room, rng)
     if rng.random() < 0.1:
         writer.sign(marks.sign(rng) if rng.random() < 0.7 else marks.letter(rng))
     boxes = writer.digits(text)
     if rng.random() < 0.3:
-        writer.ending()
+        writer.suffix()
     if not text:
         for _ in range(int(rng.integers(0, 6))):
             writer.sign((marks.letter, marks.letter, marks.scribble, marks.sign)[int(rng.integers(4))](rng))
@@ -122,7 +94,7 @@ def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, long
     return Scene(picture, (text.replace(" ", ""),), tuple(_within(box, picture) for box in boxes))
 
 
-def _cut(picture: np.ndarray, boxes: list[Box], rng: np.random.Generator) -> tuple[np.ndarray, list[Box]]:
+def _cut(picture: NDArray[np.uint8], boxes: list[Box], rng: np.random.Generator) -> tuple[NDArray[np.uint8], list[Box]]:
     """A line cut out along its digits, or so tightly that a part of the outer ones, of all heads or all feet is missing.
 
     The picture keeps its height: what is left is enlarged.
@@ -155,7 +127,7 @@ def page(
     """
     width, height = size
     lines = text.split("\n") if text is not None else [_text(rng, 12) for _ in range(int(rng.integers(1, 12)))]
-    hand = _Hand.of(rng)
+    hand = Hand.of(rng)
     pitch = height / (len(lines) + 1)
     tall = min(pitch * float(rng.uniform(0.3, 0.6)), 0.8 * width / (1.9 * max(1, *map(len, lines))), height / 8)
     slope = float(rng.normal(0, 0.02))
@@ -164,7 +136,7 @@ def page(
     for number, content in enumerate(lines):
         left = float(rng.uniform(0.04, 0.15)) * width
         baseline = (number + 0.8) * pitch + 0.05 * pitch * float(rng.normal())
-        writer = _Writer(layer, strokes, hand, tall, baseline, left, rng, slope)
+        writer = Writer(layer, strokes, hand, tall, baseline, left, rng, slope)
         boxes += writer.digits(content)
         if text is None and rng.random() < 0.25 and writer.x < 0.6 * width:
             writer.advance(1.5)
@@ -177,121 +149,13 @@ def page(
     return Scene(picture, tuple(line.replace(" ", "") for line in lines), tuple(_within(box, picture) for box in boxes))
 
 
-def _within(box: Box, picture: np.ndarray) -> Box:
+def _within(box: Box, picture: NDArray[np.generic]) -> Box:
     """The part of a box that lies in the picture."""
     height, width = picture.shape
     return max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
 
 
-@dataclass
-class _Writer:
-    """Sets glyphs one after another on a layer of ink, float32 (H, W).
-
-    Attributes:
-        tall: Height of a digit in pixels.
-        baseline: Height at which the digits' middles stand, in pixels from the top.
-        x: Where the next glyph begins.
-        slope: How much the line falls for each pixel to the right.
-    """
-
-    layer: np.ndarray
-    strokes: DigitStrokes
-    hand: _Hand
-    tall: float
-    baseline: float
-    x: float
-    rng: np.random.Generator
-    slope: float = 0.0
-    _last: tuple[float, float] | None = None
-
-    @property
-    def pen_px(self) -> float:
-        return max(0.7, self.hand.pen * self.tall)
-
-    def digits(self, text: str) -> list[Box]:
-        """Set digits, now and then with dots between the thousands; spaces are gaps."""
-        boxes = []
-        grouped = self.rng.random() < 0.25
-        for position, character in enumerate(text):
-            if character == " ":
-                self.advance(0.7)
-                continue
-            boxes.append(self.digit(int(character)))
-            left = len(text) - position - 1
-            if (grouped and left and left % 3 == 0) or self.rng.random() < 0.02:
-                self.dot()
-        return boxes
-
-    def digit(self, label: int) -> Box:
-        glyph = self.strokes.pick(label, self.rng)
-        size = float(np.exp(self.rng.normal(0, self.hand.size_noise)))
-        if label in (1, 4, 7, 9) and self.rng.random() < (0.3 if label == 1 else 0.15):  # stems that reach below the line
-            return self._set(glyph, size * float(self.rng.uniform(1.1, 1.5)), drop=float(self.rng.uniform(0, 0.2)))
-        if label == 0 and self.rng.random() < 0.25:  # small ones, anywhere between the foot and the head of the line
-            return self._set(glyph, size * float(self.rng.uniform(0.5, 0.8)), drop=float(self.rng.uniform(-0.2, 0.2)))
-        return self._set(glyph, size)
-
-    def _set(self, glyph: Glyph, size: float, drop: float = 0.0) -> Box:
-        """Draw a glyph with its left edge at the pen's place, and move on."""
-        rng, hand = self.rng, self.hand
-        scale = self.tall / HEIGHT * size
-        scale_x = scale * hand.width * float(np.exp(rng.normal(0, 0.08)))
-        width = (glyph.bounds[2] - glyph.bounds[0]) * scale_x
-        high = (glyph.bounds[3] - glyph.bounds[1]) * scale
-        shear = hand.shear + float(rng.normal(0, 0.05))
-        reach = width + abs(shear) * high * 0.5
-        place = Placement(
-            x=self.x + reach / 2,
-            y=self.baseline + self.slope * self.x + self.tall * (drop + hand.baseline_noise * float(rng.normal())),
-            scale_x=scale_x,
-            scale_y=scale,
-            shear=shear,
-            rotate_deg=float(rng.normal(0, 4)),
-            wobble=hand.wobble,
-        )
-        pen = self.pen_px * float(np.exp(rng.normal(0, 0.08)))
-        box = draw(self.layer, glyph, place, pen, hand.strength * float(rng.uniform(0.8, 1.0)), rng)
-        if self._last and rng.random() < hand.joined:  # the pen was not lifted
-            start, end = self._last, (place.x - reach * 0.3, place.y + float(rng.uniform(-0.5, 0.2)) * high)
-            paper.line(self.layer, start, end, pen, hand.strength)
-        self._last = (place.x + reach * 0.3, place.y + float(rng.uniform(-0.5, 0.3)) * high)
-        # Spacing is measured between outlines; never so tight that one digit lies within the other.
-        gap = max(hand.spacing + hand.spacing_noise * float(rng.normal()), -0.12) * self.tall
-        self.x += max(reach + pen + gap, 0.22 * self.tall)
-        return box
-
-    def sign(self, glyph: Glyph) -> None:
-        """Set something that is no digit."""
-        self._set(glyph, float(self.rng.uniform(0.4, 1.0)))
-        self._last = None
-
-    def dot(self) -> None:
-        """A dot or comma between digits, at their foot or, as on some cheques, half-way up."""
-        rng = self.rng
-        place = Placement(
-            x=self.x + self.tall * float(rng.uniform(-0.05, 0.1)),
-            y=self.baseline + self.tall * float(rng.choice([rng.uniform(0.32, 0.6), rng.uniform(-0.1, 0.3)], p=[0.85, 0.15])),
-            scale_x=self.tall / HEIGHT,
-            scale_y=self.tall / HEIGHT,
-        )
-        draw(self.layer, marks.dot(rng), place, self.pen_px * float(rng.uniform(0.8, 1.6)), self.hand.strength, rng)
-        self.advance(float(rng.uniform(0, 0.3)))
-
-    def ending(self) -> None:
-        """What closes an amount: a dash, =, #, a dot."""
-        if self.rng.random() < 0.3:
-            self.dot()
-            return
-        self.advance(float(self.rng.uniform(0, 0.3)))
-        self.sign(marks.sign(self.rng))
-
-    def advance(self, heights: float) -> None:
-        """Leave a gap."""
-        self.x += heights * self.tall
-        self._last = None
-
-
-def _neighbours(layer: np.ndarray, strokes: DigitStrokes, hand: _Hand, tall: float, rng: np.random.Generator) -> None:
+def _neighbours(layer: NDArray[np.float32], strokes: DigitStrokes, hand: Hand, tall: float, rng: np.random.Generator) -> None:
     """Feet and heads of the lines above and below that a tight cut leaves."""
     height, width = layer.shape
     if rng.random() < 0.08:  # faint small writing, a rubbed-out word
@@ -314,8 +178,8 @@ def _neighbours(layer: np.ndarray, strokes: DigitStrokes, hand: _Hand, tall: flo
 
 
 def _on_paper(
-    layer: np.ndarray, strength: float, tall: float, rng: np.random.Generator, security_print: float = 0.45
-) -> np.ndarray:
+    layer: NDArray[np.float32], strength: float, tall: float, rng: np.random.Generator, security_print: float = 0.45
+) -> NDArray[np.uint8]:
     """Ink, rulings and paper together, as a camera sees them: uint8 (H, W)."""
     shape = layer.shape
     ground = paper.blank(shape, rng)
@@ -350,7 +214,7 @@ def digit(strokes: DigitStrokes, rng: np.random.Generator, none: float = 0.3) ->
     return Scene(picture, (str(label),), (box,))
 
 
-def _single(glyph: Glyph, rng: np.random.Generator) -> tuple[np.ndarray, Box]:
+def _single(glyph: Glyph, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Box]:
     """A glyph alone in a picture: drawn on a screen, cut out of a form, or stretched as some data sets are."""
     kind = rng.choice(["screen", "stretched", "paper"], p=[0.3, 0.3, 0.4])
     side = int(np.exp(rng.uniform(np.log(28), np.log(120))))
@@ -382,7 +246,7 @@ def _single(glyph: Glyph, rng: np.random.Generator) -> tuple[np.ndarray, Box]:
     return _in_a_cell(layer, tall, rng), box
 
 
-def _in_a_cell(layer: np.ndarray, tall: float, rng: np.random.Generator) -> np.ndarray:
+def _in_a_cell(layer: NDArray[np.float32], tall: float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Ink on paper, with what is left of a form's lines, photographed: uint8 (H, W)."""
     shape = layer.shape
     lines = np.zeros(shape, np.float32)
@@ -394,7 +258,7 @@ def _in_a_cell(layer: np.ndarray, tall: float, rng: np.random.Generator) -> np.n
     return picture if rng.random() < 0.9 else 255 - picture
 
 
-def _stretched(layer: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, Box]:
+def _stretched(layer: NDArray[np.float32], rng: np.random.Generator) -> tuple[NDArray[np.uint8], Box]:
     """The ink alone, stretched to a small square or oblong whatever its proportions, often in two levels."""
     inked = layer > 0.3
     if not inked.any():
@@ -411,7 +275,7 @@ def _stretched(layer: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
     return picture, (border, border, border + width, border + side)
 
 
-def _no_digit(strokes: DigitStrokes, rng: np.random.Generator) -> np.ndarray:
+def _no_digit(strokes: DigitStrokes, rng: np.random.Generator) -> NDArray[np.uint8]:
     """A letter, a sign, a scribble, two digits at once, a blot, lines of a form, or nothing at all."""
     kinds = ["printed", "letter", "sign", "scribble", "two", "blot", "lines", "blank"]
     kind = rng.choice(kinds, p=[0.28, 0.24, 0.08, 0.1, 0.08, 0.07, 0.08, 0.07])

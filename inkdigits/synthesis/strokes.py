@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.geometry import Box
 
 #: Pixels of a glyph's map for each pixel of MNIST's, and the side of the map.
 ZOOM = 3
@@ -33,12 +36,12 @@ class Glyph:
         solid: It is a shape with its own thickness, to be drawn with a fine pen, rather than the middles of strokes.
     """
 
-    distance: np.ndarray
+    distance: NDArray[np.uint8]
     bounds: tuple[int, int, int, int]
     solid: bool = False
 
 
-def from_shape(shape: np.ndarray, solid: bool = False) -> Glyph:
+def from_shape(shape: NDArray[np.uint8], solid: bool = False) -> Glyph:
     """A glyph from the middles of its strokes, or from a solid shape: uint8 (84, 84), 255 = stroke."""
     distance = cv2.distanceTransform(255 - shape, cv2.DIST_L2, cv2.DIST_MASK_5)
     rows, columns = np.flatnonzero(shape.any(1)), np.flatnonzero(shape.any(0))
@@ -52,9 +55,9 @@ def from_shape(shape: np.ndarray, solid: bool = False) -> Glyph:
     return Glyph(np.clip(smooth * _STEPS, 0, 255).astype(np.uint8), bounds, solid)
 
 
-def from_mask(mask: np.ndarray) -> Glyph:
+def from_mask(mask: NDArray[np.uint8]) -> Glyph:
     """A glyph from thick strokes, uint8 (84, 84), 255 = ink: their middles are found by thinning (Zhang and Suen, 1984)."""
-    return from_shape(cv2.ximgproc.thinning(mask))
+    return from_shape(np.asarray(cv2.ximgproc.thinning(mask), np.uint8))
 
 
 def from_lines(lines: Sequence[Points]) -> Glyph:
@@ -99,17 +102,16 @@ class Placement:
     rotate_deg: float = 0.0
     wobble: float = 0.0
 
-    def matrix(self) -> np.ndarray:
+    def matrix(self) -> NDArray[np.float64]:
         """From the map, its middle taken as the origin, to the picture: float64 (2, 2)."""
         angle = np.radians(self.rotate_deg)
         turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
         return turn @ np.array([[1.0, -self.shear], [0.0, 1.0]]) @ np.diag([self.scale_x, self.scale_y])
 
 
-Box = tuple[int, int, int, int]
-
-
-def draw(layer: np.ndarray, glyph: Glyph, place: Placement, pen_px: float, strength: float, rng: np.random.Generator) -> Box:
+def draw(
+    layer: NDArray[np.float32], glyph: Glyph, place: Placement, pen_px: float, strength: float, rng: np.random.Generator
+) -> Box:
     """Draw a glyph into a layer of ink.
 
     Args:

@@ -1,28 +1,28 @@
-"""The step: MNIST's training images → a folder of made pictures and the truth about them."""
+"""The step: MNIST's training images → a folder of synthetic pictures and the truth about them."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
 import cv2
 import numpy as np
+from pydantic import Field, model_validator
 from tqdm import tqdm
 
-from inkdigits import dataset
-from inkdigits.errors import UsageError
+from inkdigits.config import Project
+from inkdigits.features import make_features
 from inkdigits.files import atomic, check_new
+from inkdigits.settings import settings
 from inkdigits.synthesis import scenes
-from inkdigits.synthesis.forms import DigitStrokes
+from inkdigits.synthesis.allographs import DigitStrokes
 from inkdigits.synthesis.scenes import Scene
 
-KINDS = ("digit", "line", "page")
 
-
-@dataclass(frozen=True)
+@settings
 class SynthesizeSettings:
     """What to make.
 
@@ -32,37 +32,36 @@ class SynthesizeSettings:
         seed: The same seed makes the same pictures.
         data: The source of the strokes; only images to train on are used.
         text: Digits to be written, in place of random ones; of a page, lines separated by ``|``.
-        height: Of a line's picture, in pixels.
+        height: Of a line's picture, in pixels; in [16, 1000].
+
+    Raises:
+        UsageError: A value lies outside its range, or the text cannot be written.
     """
 
-    kind: str = "line"
-    count: int = 100
-    seed: int = 0
+    kind: Literal["digit", "line", "page"] = "line"
+    count: Annotated[int, Field(ge=1, le=10_000_000)] = 100
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     data: str = "mnist"
     text: str | None = None
-    height: int = 64
+    height: Annotated[int, Field(ge=16, le=1000)] = 64
 
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise UsageError(f"there is no kind {self.kind!r}: use {', '.join(KINDS)}")
-        if not 1 <= self.count <= 10_000_000:
-            raise UsageError(f"count is {self.count}: choose it between 1 and 10000000")
-        if not 16 <= self.height <= 1000:
-            raise UsageError(f"height is {self.height}: choose it between 16 and 1000 pixels")
-        if not 0 <= self.seed < 2**31:
-            raise UsageError(f"seed is {self.seed}: choose it between 0 and {2**31 - 1}")
+    @model_validator(mode="after")
+    def _text_fits(self) -> Self:
+        if self.text is None:
+            return self
+        if self.kind == "digit":
+            raise ValueError("a picture of one digit shows any: text is for lines and pages")
         admitted = "0123456789 |" if self.kind == "page" else "0123456789 "
-        if self.text is not None and self.kind == "digit":
-            raise UsageError("a picture of one digit shows any: text is for lines and pages")
-        if self.text is not None and (set(self.text) - set(admitted) or not set(self.text) & set("0123456789")):
-            raise UsageError(
+        if set(self.text) - set(admitted) or not set(self.text) & set("0123456789"):
+            raise ValueError(
                 f"text is {self.text!r}: give digits and spaces for a line, or such lines separated by | for a page"
             )
+        return self
 
 
-def maker(settings: SynthesizeSettings) -> Callable[[int], Scene]:
+def maker(settings: SynthesizeSettings, project: Project | None = None) -> Callable[[int], Scene]:
     """A function that makes the picture of a number; the same number gives the same picture, in any order."""
-    images, labels = dataset.make_features(settings.data).part("train").labelled()
+    images, labels = make_features(settings.data, project).split("train").labelled()
     strokes = DigitStrokes(images, labels)
     text = settings.text
 
@@ -77,18 +76,23 @@ def maker(settings: SynthesizeSettings) -> Callable[[int], Scene]:
     return make
 
 
-def synthesize(settings: SynthesizeSettings, folder: Path) -> Path:
+def synthesize(settings: SynthesizeSettings, folder: Path, project: Project | None = None) -> Path:
     """Write pictures into a folder, with ``labels.csv`` (file, lines) and ``boxes.csv`` (a row for each digit).
+
+    Args:
+        settings: What to make.
+        folder: A new one.
+        project: Where the data are; by default the current one.
 
     Returns:
         the path of ``labels.csv``, which is written last: where it is, all pictures are.
 
     Raises:
-        DataError: the folder holds files already.
-        UsageError: there is no such source.
+        DataError: The folder holds files already.
+        UsageError: There is no such source.
     """
     check_new(folder)
-    make = maker(settings)
+    make = maker(settings, project)
     labels, boxes = _Table("file", "lines"), _Table("file", "digit", "left", "top", "right", "bottom")
     for number in tqdm(range(settings.count), desc="making pictures", unit="", disable=None):
         scene, name = make(number), f"{number:06d}.png"

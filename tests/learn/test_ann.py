@@ -22,7 +22,7 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def examples(mnist: Dataset) -> loader.Examples:
-    images, labels = mnist.part("train").take(np.arange(4000)).labelled()
+    images, labels = mnist.split("train").take(np.arange(4000)).labelled()
     return loader.Examples(images.reshape(-1, 784).astype(np.float32) / 255, labels)
 
 

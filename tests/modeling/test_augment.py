@@ -12,7 +12,7 @@ from inkdigits.modeling.augment import Augmentation
 
 @pytest.fixture
 def images(mnist: Dataset) -> torch.Tensor:
-    return torch.from_numpy(mnist.part("train").images[:400, None].copy()).float()
+    return torch.from_numpy(mnist.split("train").images[:400, None].copy()).float()
 
 
 def centres(images: torch.Tensor) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_a_seed_repeats_it(images: torch.Tensor) -> None:
     assert torch.equal(deform(images), first)
 
 
-# --- Bad pictures ---
+# --- Corruptions ---
 
 
 @pytest.fixture
@@ -73,25 +73,25 @@ def paper() -> torch.Tensor:
     return torch.zeros(300, 1, 28, 28)
 
 
-def test_a_share_of_the_images_is_disturbed_and_the_others_are_not(images: torch.Tensor) -> None:
+def test_a_share_of_the_images_is_corrupted_and_the_others_are_not(images: torch.Tensor) -> None:
     torch.manual_seed(0)
-    disturbed = augment.disturb(images, 0.25)
-    assert torch.equal(disturbed[100:], images[100:])
-    spared = (disturbed[:100] == images[:100]).all(3).all(2).float().mean()
+    corrupted = augment.corrupt(images, 0.25)
+    assert torch.equal(corrupted[100:], images[100:])
+    spared = (corrupted[:100] == images[:100]).all(3).all(2).float().mean()
     assert float(spared) == pytest.approx(0.75**7, abs=0.1)  # by all seven effects
-    assert float(disturbed.min()) >= 0
-    assert float(disturbed.max()) <= 255
+    assert float(corrupted.min()) >= 0
+    assert float(corrupted.max()) <= 255
     torch.manual_seed(0)
-    assert torch.equal(augment.disturb(images, 0.25), disturbed)
-    assert torch.equal(augment.disturb(images, 0.0), images)
+    assert torch.equal(augment.corrupt(images, 0.25), corrupted)
+    assert torch.equal(augment.corrupt(images, 0.0), images)
 
 
 @pytest.mark.parametrize("name", ["_covered", "_crossed_out", "_striped", "_pale", "_clouded", "_blurred", "_noisy"])
-def test_each_effect_is_one_of_a_disturbance(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_each_effect_is_one_of_the_corruptions(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     for other in ("_covered", "_crossed_out", "_striped", "_pale", "_clouded", "_blurred", "_noisy"):
         if other != name:
             monkeypatch.setattr(augment, other, lambda images: images)
-    changed = (augment.disturb(images, 1.0) != images).flatten(1).any(1).float().mean()
+    changed = (augment.corrupt(images, 1.0) != images).flatten(1).any(1).float().mean()
     assert 0.1 < float(changed) < 0.35
 
 

@@ -12,9 +12,10 @@ from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.errors import DataError, UsageError
 from inkdigits.modeling import baselines
-from inkdigits.modeling.baselines import LADDER, ConvolutionalNetwork, NumpyNetwork, Result, climb
+from inkdigits.modeling.baselines import BASELINES, Result, measure
+from inkdigits.modeling.estimators import ConvolutionalNetwork, NumpyNetwork
 
-#: What quick models should reach at each level, in %: nobody gets less by bad luck, or more without having seen the answers.
+#: What quick models should reach at each level, in %: nobody gets less by bad luck, or more without having seen the labels.
 RANGES = {
     (1, "always the most common"): (88, 93),
     (1, "SGD"): (93.5, 98),
@@ -44,9 +45,9 @@ def _project(home: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (home.reports / "baselines.json").unlink(missing_ok=True)
 
 
-def test_every_model_climbs_the_second_level() -> None:
-    results = list(climb((2,), quick=True))
-    assert [result.model for result in results] == list(LADDER)
+def test_every_model_masters_the_second_level() -> None:
+    results = list(measure((2,), quick=True))
+    assert [result.model for result in results] == list(BASELINES)
     for result in results:
         assert result.auc is not None
         if result.model not in ("always the most common", "darkness"):
@@ -57,7 +58,7 @@ def test_every_model_climbs_the_second_level() -> None:
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_quick_models_are_where_they_should_be(level: int) -> None:
     models = tuple(name for number, name in RANGES if number == level)
-    results = list(climb((level,), quick=True, models=models))
+    results = list(measure((level,), quick=True, models=models))
     assert [result.model for result in results] == list(models)
     for result in results:
         low, high = RANGES[level, result.model]
@@ -68,34 +69,34 @@ def test_quick_models_are_where_they_should_be(level: int) -> None:
 
 
 def test_what_always_answers_no_has_no_recall() -> None:
-    (result,) = climb((1,), quick=True, models=("always the most common",))
+    (result,) = measure((1,), quick=True, models=("always the most common",))
     assert (result.precision, result.recall, result.auc) == (0, 0, 0.5)
     assert result.book == 0.91
 
 
 def test_results_are_kept_and_not_measured_again(home: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ("always the most common",)
-    first = list(climb((1, 3), models=model))
+    first = list(measure((1, 3), models=model))
     assert [100 * result.accuracy for result in first] == [pytest.approx(91.08), pytest.approx(11.35)]  # the test set's shares
     monkeypatch.setattr(baselines, "_measured", lambda *_: pytest.fail("measured again"))
-    assert list(climb((1, 3), models=model)) == first
+    assert list(measure((1, 3), models=model)) == first
     assert json.loads((home.reports / "baselines.json").read_text()) == [asdict(result) for result in first]
 
 
 def test_unknown_levels_and_models_and_a_table_of_another_version(home: Project) -> None:
     with pytest.raises(UsageError, match='there is no "oracle"'):
-        list(climb(models=("oracle",)))
+        list(measure(models=("oracle",)))
     with pytest.raises(UsageError, match='there is no "4"'):
-        list(climb((4,)))
+        list(measure((4,)))
     home.reports.mkdir(exist_ok=True)
     (home.reports / "baselines.json").write_text('[{"level": 1, "name": "SGD"}]')
     with pytest.raises(DataError, match="move it away"):
-        list(climb((1,), models=("SGD",)))
+        list(measure((1,), models=("SGD",)))
 
 
 @pytest.mark.parametrize("estimator", [NumpyNetwork((20,), epochs=4), ConvolutionalNetwork(2)])
 def test_our_networks_are_scikit_learn_classifiers(estimator: NumpyNetwork | ConvolutionalNetwork, mnist: Dataset) -> None:
-    images, labels = mnist.part("train").take(np.arange(2400)).labelled()
+    images, labels = mnist.split("train").take(np.arange(2400)).labelled()
     X, y = images.reshape(len(images), -1).astype(np.float32) / 255, np.where(labels >= 5, "high", "low")
     copy = clone(estimator).set_params(random_state=3)
     assert copy.get_params()["random_state"] == 3
@@ -121,7 +122,7 @@ def test_the_command(run_cli: Callable[..., tuple[int, str, str]]) -> None:
     assert run_cli("baselines", "--model", "oracle")[0] == 2
 
 
-def test_every_rung_has_a_row() -> None:
+def test_every_baseline_has_a_row() -> None:
     result = Result(3, "x", 0.5, None, None, None, 1.0, 1.0, 10, None)
     assert len(baselines.row(result)) == len(baselines.HEADER)
-    assert max(map(len, LADDER)) <= 30
+    assert max(map(len, BASELINES)) <= 30

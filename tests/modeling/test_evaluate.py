@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from inkdigits.config import Project
-from inkdigits.dataset import Dataset, Part
+from inkdigits.dataset import Dataset, Split
 from inkdigits.errors import DataError, InkdigitsError, LeakageError, LeakageWarning, UsageError
+from inkdigits.inference.classifier import load_model
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
-from inkdigits.modeling.predict import load_model
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import TrainResult, train
 from tests.conftest import write_idx_folder
 from tests.test_formats import write_kaggle
 
 
-def test_every_figure_follows_from_the_answers(small_run: tuple[Project, TrainResult], small: Path, mnist: Dataset) -> None:
+def test_every_figure_follows_from_the_predictions(small_run: tuple[Project, TrainResult], small: Path, mnist: Dataset) -> None:
     project, run = small_run
     result = evaluate(EvaluateSettings(str(run.folder), f"idx:{small}"), project)
-    images, labels = mnist.part("test").take(np.arange(1000)).labelled()
+    images, labels = mnist.split("test").take(np.arange(1000)).labelled()
     probabilities = load_model(run.folder).predict_proba(images)
     figures = json.loads(json.dumps(result.to_dict()))
     assert figures["accuracy"] == (probabilities.argmax(1) == labels).mean() == 1 - figures["wrong"] / 1000
@@ -55,15 +55,15 @@ def test_kaggles_file_is_caught_overlapping_the_test_set(
     """The whole way: 42,000 of all 70,000 images as CSV, trained on, caught, and a submission for the other 28,000."""
     from inkdigits.modeling.predict import predict
 
-    images = np.concatenate([mnist.part(p).images for p in ("train", "test")])
-    labels = np.concatenate([mnist.part(p).labels for p in ("train", "test")])  # type: ignore[arg-type]
+    images = np.concatenate([mnist.split(p).images for p in ("train", "test")])
+    labels = np.concatenate([mnist.split(p).labels for p in ("train", "test")])  # type: ignore[arg-type]
     order = np.random.default_rng(0).permutation(len(images))
     folder = tmp_path / "digit-recognizer"
     folder.mkdir()
     write_kaggle(folder / "train.csv", images[order[:42_000]], labels[order[:42_000]])
     write_kaggle(folder / "test.csv", images[order[42_000:]], None)
     run = train(TrainSettings("fast", data=f"kaggle:{folder}", epochs=1, run="kaggle"), project)
-    idx = write_idx_folder(tmp_path / "official", test=mnist.part("test"))
+    idx = write_idx_folder(tmp_path / "official", test=mnist.split("test"))
     with pytest.warns(LeakageWarning, match="are training images of this model"):
         result = evaluate(EvaluateSettings("kaggle", f"idx:{idx}"), project)
     assert result.copies is not None
@@ -81,13 +81,13 @@ def test_kaggles_file_is_caught_overlapping_the_test_set(
     lines = (tmp_path / "submission.csv").read_text().splitlines()
     assert lines[0] == "ImageId,Label"
     assert len(lines) == 28_001
-    secret = write_idx_folder(tmp_path / "secret", test=Part(images[order[42_000:]], labels[order[42_000:]]))
+    secret = write_idx_folder(tmp_path / "secret", test=Split(images[order[42_000:]], labels[order[42_000:]]))
     scored = evaluate(EvaluateSettings(data=f"idx:{secret}", predictions=tmp_path / "submission.csv"), project)
     assert scored.to_dict()["accuracy"] >= 0.97
 
 
-def test_answers_made_elsewhere(small: Path, project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    labels = mnist.part("test").labelled()[1][:1000].copy()
+def test_predictions_made_elsewhere(small: Path, project: Project, mnist: Dataset, tmp_path: Path) -> None:
+    labels = mnist.split("test").labelled()[1][:1000].copy()
     labels[:10] = (labels[:10] + 1) % 10
     path = tmp_path / "answers.csv"
     path.write_text("ImageId,Label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels, 1)))
@@ -98,7 +98,7 @@ def test_answers_made_elsewhere(small: Path, project: Project, mnist: Dataset, t
     assert "calibration_error" not in figures
     assert "99.00 %" in result.to_table()
     path.write_text("ImageId,Label\n1,5\n")
-    with pytest.raises(DataError, match="has 1 answers for the 1000 images"):
+    with pytest.raises(DataError, match="has 1 predictions for the 1000 images"):
         evaluate(EvaluateSettings(data=f"idx:{small}", predictions=path), project)
 
 
@@ -140,8 +140,8 @@ def test_changed_copies_are_caught_through_the_whole_way(
     mnist: Dataset, small_run: tuple[Project, TrainResult], tmp_path: Path
 ) -> None:
     project, run = small_run
-    images, labels = mnist.part("train").take(np.arange(200)).labelled()
-    folder = write_idx_folder(tmp_path / "changed", exam=Part(255 - images, labels))
+    images, labels = mnist.split("train").take(np.arange(200)).labelled()
+    folder = write_idx_folder(tmp_path / "changed", exam=Split(255 - images, labels))
     with pytest.warns(LeakageWarning, match="are training images of this model"):
         result = evaluate(EvaluateSettings(str(run.folder), f"idx:{folder}"), project)
     assert result.copies is not None
@@ -149,8 +149,8 @@ def test_changed_copies_are_caught_through_the_whole_way(
 
 
 def test_a_source_without_a_test_part_is_measured_whole_and_in_order(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    images, labels = mnist.part("test").take(np.arange(120)).labelled()
-    folder = write_idx_folder(tmp_path / "secret", secret=Part(images, labels))
+    images, labels = mnist.split("test").take(np.arange(120)).labelled()
+    folder = write_idx_folder(tmp_path / "secret", secret=Split(images, labels))
     (tmp_path / "a.csv").write_text("ImageId,Label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels, 1)))
     result = evaluate(EvaluateSettings(data=f"idx:{folder}", predictions=tmp_path / "a.csv"), project)
     assert result.to_dict()["accuracy"] == 1
@@ -160,7 +160,10 @@ def test_a_source_without_a_test_part_is_measured_whole_and_in_order(project: Pr
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"precision": 7.0}, r"a precision of 7\.0"), ({"model": "x", "predictions": Path("y")}, "not both")],
+    [
+        ({"precision": 7.0}, r"precision is 7\.0: it should be less"),
+        ({"model": "x", "predictions": Path("y")}, "not both"),
+    ],
 )
 def test_settings_that_make_no_sense(project: Project, changes: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -169,5 +172,5 @@ def test_settings_that_make_no_sense(project: Project, changes: dict[str, object
 
 def test_a_part_that_is_not_there(small: Path, small_run: tuple[Project, TrainResult]) -> None:
     project, run = small_run
-    with pytest.raises(DataError, match="has no part 'exam': it has test, train, validation"):
-        evaluate(EvaluateSettings(str(run.folder), f"idx:{small}", part="exam"), project)
+    with pytest.raises(DataError, match="has no split 'exam': it has test, train, validation"):
+        evaluate(EvaluateSettings(str(run.folder), f"idx:{small}", split="exam"), project)

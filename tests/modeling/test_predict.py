@@ -5,103 +5,21 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from PIL import Image
 
-from inkdigits import features, formats, load_model
-from inkdigits.config import Project
+from inkdigits import formats, load_model, preparation
 from inkdigits.dataset import Dataset
-from inkdigits.errors import DataError, ImageError, ModelError, UsageError
-from inkdigits.modeling.predict import TASK_KEY, Classifier, Predictions, predict
-from inkdigits.modeling.train import TrainResult
-
-
-def test_the_shipped_model_knows_mnist(mnist: Dataset) -> None:
-    images, labels = mnist.part("test").labelled()
-    model = load_model()
-    assert model.path.stat().st_size <= 1_000_000
-    assert (model.predict(images) == labels).mean() >= 0.994
-    assert model.predict(images[:3]).dtype == np.int64
-    meta = model.meta()
-    assert meta["task"] == "digits"
-    assert meta["test"]["count"] == 10_000  # type: ignore[index]
-
-
-def test_a_model_is_found_by_name_folder_and_file(
-    small_run: tuple[Project, TrainResult], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project, result = small_run
-    monkeypatch.setenv("INKDIGITS_PROJECT", str(project.root))
-    assert load_model("small").path == load_model(result.folder).path == load_model(result.folder / "model.onnx").path
-    with pytest.raises(ModelError, match="no model 'smal': the runs here are small"):
-        load_model("smal")
-
-
-def test_no_runs_yet(project: Project) -> None:
-    with pytest.raises(ModelError, match="inkdigits train makes one"):
-        load_model("fast")
-
-
-def foreign_model(path: Path, shape: list[int | str], classes: int, task: str | None) -> Path:
-    flat = int(np.prod([s for s in shape[1:] if isinstance(s, int)]))
-    nodes = [
-        helper.make_node("Flatten", ["images"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["probabilities"]),
-    ]
-    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)]
-    outputs = [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", classes])]
-    weights = helper.make_tensor("weights", TensorProto.FLOAT, [flat, classes], np.zeros(flat * classes))
-    model = helper.make_model(
-        helper.make_graph(nodes, "g", inputs, outputs, [weights]), opset_imports=[helper.make_opsetid("", 20)]
-    )
-    model.ir_version = 10
-    if task:
-        helper.set_model_props(model, {TASK_KEY: task})
-    onnx.save(model, str(path))
-    return path
-
-
-@pytest.mark.parametrize(
-    ("shape", "classes", "task", "message"),
-    [
-        (["N", 1, 28, 28], 10, None, "was not made by inkdigits train"),
-        (["N", 3, 28, 28], 10, "digits", "was not made by inkdigits train"),
-        (["N", 1, 32, 32], 10, "digits", "was not made by inkdigits train"),
-        (["N", 1, 28, 28], 7, "digits", "has 10 classes"),
-    ],
-)
-def test_models_of_another_kind_or_shape(
-    tmp_path: Path, shape: list[int | str], classes: int, task: str | None, message: str
-) -> None:
-    with pytest.raises(ModelError, match=message):
-        Classifier(foreign_model(tmp_path / "m.onnx", shape, classes, task))
-
-
-@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a" * 50])
-def test_a_damaged_model(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "m.onnx"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match="no ONNX model or is damaged"):
-        Classifier(path)
-
-
-@pytest.mark.parametrize("images", [np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8), np.zeros((1, 32, 32), np.uint8)])
-def test_images_of_another_form(images: np.ndarray) -> None:
-    with pytest.raises(ImageError, match="not uint8"):
-        load_model().predict_proba(images)
-
-
-# --- The step -----------------------------------------------------------------------------------------------------
+from inkdigits.errors import DataError, UsageError
+from inkdigits.modeling.predict import Predictions, predict
 
 
 @pytest.fixture
 def digits(mnist: Dataset) -> np.ndarray:
-    return mnist.part("test").images[:30]
+    return mnist.split("test").images[:30]
 
 
-def test_idx_csv_and_pictures_give_the_same_answers(tmp_path: Path, digits: np.ndarray) -> None:
+def test_idx_csv_and_pictures_give_the_same_predictions(tmp_path: Path, digits: np.ndarray) -> None:
     (tmp_path / "images-idx3-ubyte").write_bytes(formats.idx_bytes(digits))
     np.savetxt(tmp_path / "t.csv", digits.reshape(-1, 784), "%d", ",", header=",".join(formats.PIXEL_COLUMNS), comments="")
     (tmp_path / "pictures").mkdir()
@@ -133,7 +51,7 @@ def test_forms_that_do_not_exist_write_nothing(tmp_path: Path) -> None:
     answers = Predictions(["1"], ("3", "5"), np.ones((1, 2), np.float32) / 2)
     for name, form, message in (
         ("a.xlsx", None, "'xlsx'"),
-        ("a", None, "without ending"),
+        ("a", None, "without suffix"),
         ("a.csv", "kaggle", "not for 3 and 5"),
     ):
         with pytest.raises(UsageError, match=message):
@@ -165,12 +83,12 @@ def test_an_idx_file_of_labels_is_refused(tmp_path: Path) -> None:
 def test_pictures_of_a_csv_go_through_the_same_preparation(tmp_path: Path, digits: np.ndarray) -> None:
     moved = np.roll(255 - digits, 2, 1)
     np.savetxt(tmp_path / "t.csv", moved.reshape(-1, 784), "%d", ",", header=",".join(formats.PIXEL_COLUMNS), comments="")
-    wanted = load_model().predict_proba(features.prepare_batch(moved))
+    wanted = load_model().predict_proba(preparation.prepare_batch(moved))
     np.testing.assert_array_equal(predict(tmp_path / "t.csv").probabilities, wanted)
 
 
 def test_a_folder_is_numbered_as_people_count(mnist: Dataset, tmp_path: Path) -> None:
-    images, labels = mnist.part("test").labelled()
+    images, labels = mnist.split("test").labelled()
     for number in (1, 2, 10):
         Image.fromarray(255 - images[number]).save(tmp_path / f"{number}.png")
     found = predict(tmp_path)

@@ -5,22 +5,22 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from inkdigits import dataset
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ModelError
-from inkdigits.modeling.predict import load_model
+from inkdigits.features import make_features
+from inkdigits.inference.classifier import load_model
 from inkdigits.modeling.quantize import quantize, write_quantized
 from inkdigits.modeling.train import TrainResult
 
 
-def test_the_shipped_network_answers_alike_in_8_bits(mnist: Dataset, home: Project, project: Project) -> None:
+def test_the_shipped_network_predicts_alike_in_8_bits(mnist: Dataset, home: Project, project: Project) -> None:
     model, path = load_model(), project.models / "int8.onnx"
-    write_quantized(model.path, dataset.make_features("mnist", home).part("train").images[:1000], path)
-    images, labels = mnist.part("test").labelled()
+    write_quantized(model.path, make_features("mnist", home).split("train").images[:1000], path)
+    images, labels = mnist.split("test").labelled()
     before, after = model.predict_proba(images), load_model(path).predict_proba(images)
-    right_before, right_after = ((p.argmax(1) == labels).mean() for p in (before, after))
-    assert right_after >= right_before - 0.001
+    before_correct, after_correct = ((p.argmax(1) == labels).mean() for p in (before, after))
+    assert after_correct >= before_correct - 0.001
     assert np.abs(before - after).mean() < 0.002
     assert path.stat().st_size < 0.4 * model.path.stat().st_size
 

@@ -19,19 +19,22 @@ import pytest
 import torch
 from torch import nn
 
-from inkdigits import dataset
+from inkdigits import sources
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.errors import LeakageError, MissingExtraError, ModelError, UsageError
+from inkdigits.features import make_features
+from inkdigits.inference.classifier import load_model
+from inkdigits.inference.tasks import task
 from inkdigits.modeling import devices, recipes
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
-from inkdigits.modeling.loop import CHECKPOINT, TrainingLoop, network_of
+from inkdigits.modeling.loop import TrainingLoop
 from inkdigits.modeling.networks import PIXEL_MEAN, PIXEL_STD, DigitNet, parameter_count
-from inkdigits.modeling.predict import load_model
+from inkdigits.modeling.objectives import Classification, network_of, schedule_of
 from inkdigits.modeling.recipes import RECIPES
-from inkdigits.modeling.settings import QUANTIZED, TrainSettings
-from inkdigits.modeling.tasks import task
+from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import TrainResult, load_network, train
+from inkdigits.runs import Run
 from tests.conftest import write_idx_folder
 
 
@@ -50,14 +53,14 @@ def test_fast_learns_mnist(fast: TrainResult, home: Project) -> None:
     assert meta["test"]["accuracy"] == result.to_dict()["accuracy"]
     assert meta["validation"]["count"] == 5_000
     assert meta["parameters"] == 29_434
-    assert meta["data"]["parts"]["train"]["count"] == 55_000
+    assert meta["data"]["splits"]["train"]["count"] == 55_000
     history = [json.loads(line) for line in (fast.folder / "history.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in history] == [1]
 
 
 def test_onnx_and_pytorch_agree_on_the_whole_test_set(fast: TrainResult, mnist: Dataset) -> None:
-    network, _ = load_network(fast.folder)
-    images = mnist.part("test").images.copy()
+    network, _ = load_network(fast.run)
+    images = mnist.split("test").images.copy()
     with torch.inference_mode():
         wanted = torch.softmax(network(torch.from_numpy(images[:, None]).float()), 1).numpy()
     found = load_model(fast.folder).predict_proba(images)
@@ -95,21 +98,21 @@ def test_a_killed_run_ends_with_the_same_weights(small: Path, project: Project, 
     killed = project.models / "killed"
     process = subprocess.Popen(command, env={**os.environ})
     deadline = time.monotonic() + 120
-    while not (killed / CHECKPOINT).exists() and time.monotonic() < deadline:
+    while not (killed / "checkpoint.pt").exists() and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert (killed / CHECKPOINT).exists()
+    assert (killed / "checkpoint.pt").exists()
     assert not (killed / "model.onnx").exists()
     train(replace(settings, run="killed"), project, resume=True)
     assert (killed / "model.onnx").read_bytes() == (whole / "model.onnx").read_bytes()
-    assert not (killed / CHECKPOINT).exists()
+    assert not (killed / "checkpoint.pt").exists()
 
 
 def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(small: Path, project: Project) -> None:
     settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
     train(settings, project)
-    checkpoint = project.models / "r" / CHECKPOINT
+    checkpoint = project.models / "r" / "checkpoint.pt"
     torch.save({"identity": {"settings": "other"}}, checkpoint)
     with pytest.raises(UsageError, match="other settings and recipe and processor and data and teachers"):
         train(settings, project, resume=True)
@@ -136,12 +139,12 @@ def test_a_finished_run_of_a_changed_recipe_is_trained_again(
 ) -> None:
     settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
     first = train(settings, project)
-    (first.folder / QUANTIZED).write_bytes(b"of the earlier run")
+    (first.folder / "model-int8.onnx").write_bytes(b"of the earlier run")
     monkeypatch.setitem(RECIPES, "fast", replace(RECIPES["fast"], label_smoothing=0.3))
     again = train(settings, project, resume=True)
     assert again.meta["training"]["label_smoothing"] == 0.3
     assert again.meta["model_sha256"] != first.meta["model_sha256"]
-    assert not (first.folder / QUANTIZED).exists()
+    assert not (first.folder / "model-int8.onnx").exists()
 
 
 @pytest.mark.parametrize(("name", "least"), [("is:5", 0.97), ("pair:5,3", 0.96)])
@@ -156,35 +159,36 @@ def test_the_binary_levels(small: Path, project: Project, name: str, least: floa
     assert load_model(folder).task == task(name)
 
 
-def test_a_student_learns_its_teacher_answers_and_not_the_labels(
+def test_a_student_learns_its_teachers_probabilities_and_not_the_labels(
     fast: TrainResult, small: Path, project: Project, tmp_path: Path
 ) -> None:
     shutil.copytree(fast.folder, project.models / "teacher")
-    parts = dataset.prepare(f"idx:{small}", project).parts
-    wrong = replace(parts["train"], labels=(parts["train"].labels + 1) % 10)
-    folder = write_idx_folder(tmp_path / "wrong", train=wrong, t10k=parts["test"])
+    splits = sources.prepare(f"idx:{small}", project).splits
+    wrong = replace(splits["train"], labels=(splits["train"].labels + 1) % 10)
+    folder = write_idx_folder(tmp_path / "wrong", train=wrong, t10k=splits["test"])
     settings = TrainSettings("fast", data=f"idx:{folder}", epochs=8, teachers=("teacher",), run="student")
     student = train(settings, project)
     assert train(settings, project, resume=True).meta == student.meta
-    figures = evaluate(EvaluateSettings(str(student.folder), f"idx:{small}", part="test"), project).to_dict()
+    figures = evaluate(EvaluateSettings(str(student.folder), f"idx:{small}", split="test"), project).to_dict()
     assert figures["accuracy"] >= 0.95
     assert student.meta["settings"]["teachers"] == ["teacher"]
     # What the teacher was trained on, all of MNIST, is no clean ground to measure its student on.
     with pytest.raises(LeakageError, match="are training images of this model"):
-        evaluate(EvaluateSettings(str(student.folder), "mnist", part="train", strict=True), project)
+        evaluate(EvaluateSettings(str(student.folder), "mnist", split="train", strict=True), project)
 
 
-def test_a_student_sees_bad_pictures_and_its_teacher_good_ones(small: Path, project: Project, tmp_path: Path) -> None:
+def test_a_student_sees_corrupted_images_and_its_teacher_clean_ones(small: Path, project: Project, tmp_path: Path) -> None:
     corners: dict[str, list[float]] = {"student": [], "teacher": []}
 
     def watch(name: str) -> Callable[[torch.nn.Module, tuple[torch.Tensor]], None]:
         return lambda module, inputs: corners[name].append(float(inputs[0][:, 0, 0, 0].max()))  # in MNIST, all are paper
 
-    plan = replace(RECIPES["fast"], epochs=1, disturbed=1.0)
+    plan = replace(RECIPES["fast"], epochs=1, corrupted=1.0)
     teacher = network_of(plan, task("digits"))
-    data = dataset.make_features(f"idx:{small}", project)
-    loop = TrainingLoop(plan, task("digits"), data, TrainSettings("fast"), tmp_path, teachers=[teacher])
-    loop.network.blocks.register_forward_pre_hook(watch("student"))
+    data = make_features(f"idx:{small}", project)
+    objective = Classification(plan, task("digits"), data, teachers=[teacher])
+    loop = TrainingLoop(objective, schedule_of(plan), Run(tmp_path))
+    objective.network.blocks.register_forward_pre_hook(watch("student"))
     teacher.blocks.register_forward_pre_hook(watch("teacher"))
     loop.run()
     paper = pytest.approx(-PIXEL_MEAN / PIXEL_STD)
@@ -195,11 +199,12 @@ def test_a_student_sees_bad_pictures_and_its_teacher_good_ones(small: Path, proj
 def test_precise_norm_takes_its_statistics_from_training_images_as_they_are(
     small: Path, project: Project, tmp_path: Path
 ) -> None:
-    data = dataset.make_features(f"idx:{small}", project)
+    data = make_features(f"idx:{small}", project)
     plan = replace(RECIPES["tiny-5k"], epochs=1)
-    loop = TrainingLoop(plan, task("digits"), data, TrainSettings("tiny-5k"), tmp_path)
+    objective = Classification(plan, task("digits"), data)
+    loop = TrainingLoop(objective, schedule_of(plan), Run(tmp_path))
     loop.run()
-    images = torch.from_numpy(data.part("train").images[:, None]).float()
+    images = torch.from_numpy(data.split("train").images[:, None]).float()
 
     @torch.no_grad()
     def error() -> float:
@@ -211,7 +216,7 @@ def test_precise_norm_takes_its_statistics_from_training_images_as_they_are(
             assert norm.running_mean is not None
             found.append(float((norm.running_mean - inputs[0].mean((0, 2, 3))).abs().max()))
 
-        network = copy.deepcopy(loop.network).train()
+        network = copy.deepcopy(objective.network).train()
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.register_forward_pre_hook(compare)
@@ -219,7 +224,7 @@ def test_precise_norm_takes_its_statistics_from_training_images_as_they_are(
         return max(found)
 
     before = error()
-    loop.calibrated_network()
+    objective.calibrated(loop.network)
     assert error() < before / 20
 
 
@@ -264,11 +269,11 @@ def test_a_network_accepts_all_its_images_at_once_or_one_by_one() -> None:
     ("changes", "message"),
     [
         ({"recipe": "slow"}, "there is no recipe 'slow': use fast, default, best, tiny-1k"),
-        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": 0}, "epochs is 0: it should be greater than or equal to 1"),
         ({"batch_size": 1}, "batch_size is 1"),
         ({"lr": -1.0}, r"lr is -1\.0"),
         ({"seed": -5}, "seed is -5"),
-        ({"device": "tpu"}, "there is no device 'tpu'"),
+        ({"device": "tpu"}, "device is 'tpu': it should be 'auto', 'cpu' or 'cuda'"),
         ({"task": "is:12"}, "there is no task 'is:12'"),
         ({"run": "../elsewhere"}, "cannot name a run"),
         ({"run": ""}, "cannot name a run"),
@@ -287,7 +292,7 @@ def test_a_gpu_that_is_not_there(small: Path, project: Project) -> None:
 
 
 def test_too_few_images(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    folder = write_idx_folder(tmp_path / "few", train=mnist.part("train").take(np.arange(5)))
+    folder = write_idx_folder(tmp_path / "few", train=mnist.split("train").take(np.arange(5)))
     with pytest.raises(UsageError, match="at least 24 are needed"):
         train(TrainSettings("fast", data=f"idx:{folder}"), project)
 
@@ -307,14 +312,14 @@ def test_tensorboard_is_an_extra(small: Path, project: Project, monkeypatch: pyt
 
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no finished run"):
-        load_network(tmp_path)
+        load_network(Run(tmp_path))
 
 
 def test_interim_and_processed_are_reused(home: Project, mnist: Dataset) -> None:
-    dataset.make_features("mnist", home)
+    make_features("mnist", home)
     manifest = home.processed / "mnist.json"
     before = manifest.stat().st_mtime_ns
-    dataset.make_features("mnist", home)
+    make_features("mnist", home)
     assert manifest.stat().st_mtime_ns == before
 
 
@@ -326,3 +331,17 @@ def test_a_run_of_another_processor_is_not_taken_for_finished(
     monkeypatch.setattr(devices, "has_bfloat16", lambda device: first.meta["precision"] == "float32")
     again = train(settings, project, resume=True)
     assert again.meta["precision"] != first.meta["precision"]
+
+
+def test_a_run_starts_from_the_weights_of_another(small: Path, project: Project) -> None:
+    first = train(TrainSettings("fast", data=f"idx:{small}", epochs=4, run="first"), project)
+    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, lr=1e-8, run="second", start="first")
+    second = train(settings, project)
+    assert second.meta["validation"]["accuracy"] == pytest.approx(first.meta["validation"]["accuracy"], abs=0.03)
+    fresh = train(replace(settings, run="fresh", start=None), project)
+    assert fresh.meta["validation"]["accuracy"] < 0.5
+    assert train(settings, project, resume=True).meta == second.meta
+    with pytest.raises(ModelError, match="does not hold the weights of such a network"):
+        train(replace(settings, recipe="default"), project)
+    with pytest.raises(ModelError, match="does not exist"):
+        train(replace(settings, start="nobody"), project)

@@ -1,125 +1,169 @@
 from __future__ import annotations
 
-import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+import inkdigits
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
-from inkdigits.errors import UsageError
-
-torch = pytest.importorskip("torch")
-
-from inkdigits.modeling import train_reader as step  # noqa: E402
-from inkdigits.modeling.export import export_line_reader  # noqa: E402
-from inkdigits.modeling.networks import LineNet  # noqa: E402
-from inkdigits.modeling.predict import Classifier  # noqa: E402
-from inkdigits.reading.line import NONE, LineReader, log_probability  # noqa: E402
-from inkdigits.synthesis import scenes  # noqa: E402
-from inkdigits.synthesis.forms import DigitStrokes  # noqa: E402
-
-
-def test_the_best_path_of_scores() -> None:
-    scores = np.full((9, 11), -1.0)
-    for place, label in enumerate([10, 3, 3, 10, 3, 10, 10, 7, 0]):
-        scores[place, label] = 1.0
-    assert step.best_path(scores) == [3, 3, 7, 0]
-    assert step.best_path(np.eye(11)[[10, 10]]) == []
+from inkdigits.errors import ModelError, UsageError
+from inkdigits.geometry import intersection_over_union
+from inkdigits.inference.classifier import Classifier
+from inkdigits.inference.ctc import BLANK
+from inkdigits.inference.line_recogniser import LineRecogniser
+from inkdigits.modeling import train_reader as step
+from inkdigits.modeling.export import export_line_recogniser
+from inkdigits.modeling.networks import LineNet
+from inkdigits.runs import Run
+from inkdigits.synthesis import datasets, scenes
+from inkdigits.synthesis.allographs import DigitStrokes
 
 
-def test_the_probability_of_a_text_is_that_of_ctc() -> None:
-    rng = np.random.default_rng(3)
-    for text in ([], [4], [4, 4], [0, 1, 1, 9]):
-        probabilities = rng.dirichlet(np.ones(11), 12).astype(np.float32)
-        logs = torch.from_numpy(probabilities).log()[:, None]
-        loss = torch.nn.functional.ctc_loss(
-            logs, torch.tensor([text]), torch.tensor([12]), torch.tensor([len(text)]), blank=NONE, reduction="none"
-        )
-        assert log_probability(probabilities, text) == pytest.approx(-float(loss), rel=1e-4)
-
-
-def test_edges_are_wanted_near_the_middle_of_a_digit_alone() -> None:
+def test_offsets_are_learnt_near_the_middle_of_a_digit_alone() -> None:
     boxes = torch.zeros(1, 12, 4)
     boxes[0, 0] = torch.tensor([10.0, 4.0, 30.0, 36.0])
-    wanted, there = step.edge_targets(boxes, torch.tensor([1]), 40)
-    places = torch.nonzero(there[0]).flatten()
-    assert places.min() * 2 >= 20 - 0.36 * 20
-    assert places.max() * 2 <= 20 + 0.36 * 20
-    left, right, top, bottom = (wanted[0, 10] * 40).tolist()  # place 10 is at 21 pixels
+    wanted, near = step.offset_targets(boxes, torch.tensor([1]), 40)
+    steps = torch.nonzero(near[0]).flatten()
+    assert steps.min() * 2 >= 20 - 0.36 * 20
+    assert steps.max() * 2 <= 20 + 0.36 * 20
+    left, right, top, bottom = (wanted[0, 10] * 40).tolist()  # time step 10 is at 21 pixels
     assert (left, right, top, bottom) == pytest.approx((11, 9, 4, 36))
-    assert not step.edge_targets(boxes, torch.tensor([0]), 40)[1].any()
+    assert not step.offset_targets(boxes, torch.tensor([0]), 40)[1].any()
 
 
-def test_training_makes_a_reader_that_loads(small: Path, project: Project) -> None:
-    settings = step.ReaderSettings(500, 500, 1, 1, data=f"idx:{small}", run="tiny")
-    folder = step.train_reader(settings)
-    meta = json.loads((folder / "meta.json").read_text())
+@pytest.fixture(scope="module")
+def tiny(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, step.ReaderSettings, Run]:
+    """A project with a reader, ``tiny``, trained on next to nothing."""
+    project = Project(tmp_path_factory.mktemp("reader"))
+    settings = step.ReaderSettings(500, 500, 2, 1, data=f"idx:{small}", run="tiny")
+    return project, settings, step.train_reader(settings, project)
+
+
+def test_training_makes_a_reader_that_loads(tiny: tuple[Project, step.ReaderSettings, Run]) -> None:
+    _, _, run = tiny
+    meta = run.meta()
     assert meta["digit"]["parameters"] < 200_000
     assert meta["line"]["parameters"] < 700_000
-    probabilities = Classifier(folder / "digit.onnx").predict_proba(np.zeros((3, 28, 28), np.uint8))
+    assert len(run.history("digit")) == 2
+    assert run.history("digit")[1]["train_loss"] < run.history("digit")[0]["train_loss"]
+    blank = np.zeros((3, 28, 28), np.uint8)
+    probabilities = Classifier(run.model("digit")).predict_proba(blank)
     assert probabilities.shape == (3, 11)
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
-    for digit in LineReader(folder / "line.onnx").read(np.full((50, 90), 200, np.uint8)):
-        assert digit.probabilities.sum() == pytest.approx(1, abs=1e-4)
-    line = (folder / "line.onnx").read_bytes()
-    step.train_reader(step.ReaderSettings(500, 500, 1, 1, data=f"idx:{small}", run="tiny", only="digit"))
-    assert (folder / "line.onnx").read_bytes() == line
-    assert json.loads((folder / "meta.json").read_text())["line"] == meta["line"]
+    strips = np.full((1, 1, 40, 96), 64, np.float32)
+    steps, offsets = LineRecogniser(run.model("line"))._session.run({"strips": strips})
+    assert (steps.shape, offsets.shape) == ((1, 48, 11), (1, 48, 4))
+    np.testing.assert_allclose(steps.sum(2), 1, atol=1e-4)
+    with inkdigits.Reader(run.folder) as reader:
+        assert reader.read(np.full((50, 90), 200, np.uint8), "digit").text == ""
+        assert "tiny" in repr(reader)
 
 
-def test_the_exported_line_reader_says_what_the_network_says(tmp_path: Path) -> None:
+def test_one_network_is_trained_again_and_the_other_stays(tiny: tuple[Project, step.ReaderSettings, Run]) -> None:
+    project, settings, run = tiny
+    before, meta = run.model("line").read_bytes(), run.meta()
+    step.train_reader(replace(settings, only="digit", digit_epochs=1), project)
+    assert run.model("line").read_bytes() == before
+    assert run.meta()["line"] == meta["line"]
+    assert run.meta()["digit"]["sha256"] != meta["digit"]["sha256"]
+    step.train_reader(replace(settings, only="digit"), project)
+    assert run.meta()["digit"]["sha256"] == meta["digit"]["sha256"]  # the same seed gives the same bytes
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
+    tiny: tuple[Project, step.ReaderSettings, Run], small: Path
+) -> None:
+    project, settings, whole = tiny
+    killed = Run.named("killed", project)
+    words = ["--digits", "500", "--lines", "500", "--digit-epochs", "2", "--line-epochs", "1", "--data", f"idx:{small}"]
+    command = [sys.executable, "-m", "inkdigits", "train-reader", *words, "--run", "killed"]
+    process = subprocess.Popen(command, env=os.environ | {"INKDIGITS_PROJECT": str(project.root)}, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not killed.checkpoint("digit").exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert killed.checkpoint("digit").exists()
+    assert not killed.model("digit").exists()
+    again = replace(settings, run="killed")
+    assert step.train_reader(again, project, resume=True).folder == killed.folder
+    for name in step.NETWORKS:
+        assert killed.model(name).read_bytes() == whole.model(name).read_bytes()
+        assert not killed.checkpoint(name).exists()
+    times = [killed.model(name).stat().st_mtime_ns for name in step.NETWORKS]
+    step.train_reader(again, project, resume=True)  # finished: nothing is done
+    assert [killed.model(name).stat().st_mtime_ns for name in step.NETWORKS] == times
+
+
+def test_a_training_starts_from_given_weights(tiny: tuple[Project, step.ReaderSettings, Run]) -> None:
+    project, settings, run = tiny
+    started = step.train_reader(replace(settings, run="started", start="tiny", only="digit", digit_epochs=1), project)
+    assert started.history("digit")[0]["train_loss"] < run.history("digit")[0]["train_loss"]
+    with pytest.raises(ModelError, match="does not exist"):
+        step.train_reader(replace(settings, run="started", start="nobody", only="line"), project)
+
+
+def test_the_exported_line_recogniser_says_what_the_network_says(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = LineNet().eval()
-    export_line_reader(network, tmp_path / "line.onnx")
-    session = LineReader(tmp_path / "line.onnx")._session
+    export_line_recogniser(network, tmp_path / "line.onnx")
+    session = LineRecogniser(tmp_path / "line.onnx")._session
     for width in (32, 160, 448):
         strips = torch.rand(1, 1, 40, width) * 255
         with torch.inference_mode():
-            logits, edges = network(strips)
-        probabilities, found = session.run(["probabilities", "edges"], {"strips": strips.numpy()})
+            logits, offsets = network(strips)
+        probabilities, found = session.run({"strips": strips.numpy()})
         assert probabilities.shape == (1, width // 2, 11)
         np.testing.assert_allclose(probabilities, torch.softmax(logits, 2).numpy(), atol=3e-3)  # 16-bit weights
-        np.testing.assert_allclose(found, edges.numpy(), atol=2e-2)
+        np.testing.assert_allclose(found, offsets.numpy(), atol=2e-2)
 
 
-def test_made_pictures_do_not_depend_on_the_number_of_processes(mnist: Dataset) -> None:
-    part = mnist.part("train").take(np.arange(2000)).labelled()
-    images, labels = step.make_digits(part, 500, seed=4)
+def test_synthetic_pictures_do_not_depend_on_the_number_of_processes(mnist: Dataset) -> None:
+    part = mnist.split("train").take(np.arange(2000)).labelled()
+    images, labels = datasets.make_digits(part, 500, seed=4)
     assert images.shape == (500, 28, 28)
     assert set(np.unique(labels)) == set(range(11))
-    step._begin(*part)
-    again, same = step._digit_job((4, 0))
+    datasets._begin(*part)
+    again, same = datasets._digit_job((4, 0))
     np.testing.assert_array_equal(images, again)
     np.testing.assert_array_equal(labels, same)
 
 
-def test_the_shipped_line_reader_reads_made_lines_of_strangers(mnist: Dataset) -> None:
-    """Strokes of MNIST's test set, which no network has seen, on made paper."""
-    strokes, rng, reader = DigitStrokes(*mnist.part("test").labelled()), np.random.default_rng(11), LineReader()
-    right, total, overlaps = 0, 0, []
+def test_the_shipped_line_recogniser_reads_synthetic_lines_of_strangers(mnist: Dataset) -> None:
+    """Strokes of MNIST's test set, which no network has seen, on synthetic paper."""
+    strokes, rng = DigitStrokes(*mnist.split("test").labelled()), np.random.default_rng(11)
+    recogniser = LineRecogniser(Run.shipped("reader").model("line"))
+    correct, total, overlaps = 0, 0, []
     for _ in range(150):
         scene = scenes.line(strokes, rng, height=64)
-        found = [digit for digit in reader.read(scene.picture) if digit.probabilities[NONE] < 0.5]
-        right += "".join(str(int(digit.probabilities[:NONE].argmax())) for digit in found) == scene.text
+        found = [digit for digit in recogniser.read(scene.picture) if digit.probabilities[BLANK] < 0.5]
+        correct += "".join(str(int(digit.probabilities[:BLANK].argmax())) for digit in found) == scene.text
         total += 1
         if len(found) == len(scene.boxes):
-            overlaps += [_overlap(digit.box, box) for digit, box in zip(found, scene.boxes, strict=True)]
-    assert right / total >= 0.6  # a third of the made lines are hard to read for anybody
+            overlaps += [intersection_over_union(d.box, box) for d, box in zip(found, scene.boxes, strict=True)]
+    assert correct / total >= 0.6  # a third of the synthetic lines are hard to read for anybody
     assert np.median(overlaps) >= 0.6
 
 
-def _overlap(a: tuple[int, ...], b: tuple[int, ...]) -> float:
-    """Intersection over union of two boxes."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(width, 0) * max(height, 0)
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
-
-
 @pytest.mark.parametrize(
-    ("settings", "message"), [({"digits": 10}, "make 500 or a multiple"), ({"line_epochs": 0}, "at least 1")]
+    ("settings", "message"),
+    [
+        ({"digits": 10}, "digits is 10: it should be greater than or equal to 500"),
+        ({"lines": 700}, "lines is 700: it should be a multiple of 500"),
+        ({"line_epochs": 0}, "line_epochs is 0"),
+        ({"only": "page"}, "only is 'page': it should be 'digit' or 'line'"),
+    ],
 )
-def test_settings_that_cannot_be(settings: dict[str, int], message: str) -> None:
+def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        step.ReaderSettings(**settings)  # type: ignore[arg-type]
+        step.ReaderSettings(**settings)

@@ -6,12 +6,12 @@ import pytest
 from inkdigits.dataset import Dataset
 from inkdigits.errors import DataError
 from inkdigits.synthesis import paper, scenes
-from inkdigits.synthesis.forms import DigitStrokes
+from inkdigits.synthesis.allographs import DigitStrokes
 
 
 @pytest.fixture(scope="module")
 def strokes(mnist: Dataset) -> DigitStrokes:
-    return DigitStrokes(*mnist.part("train").take(np.arange(5000)).labelled())
+    return DigitStrokes(*mnist.split("train").take(np.arange(5000)).labelled())
 
 
 @pytest.mark.parametrize("kind", [scenes.digit, scenes.line, scenes.page])

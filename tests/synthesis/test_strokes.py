@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inkdigits import features
+from inkdigits import preparation
 from inkdigits.dataset import Dataset
-from inkdigits.modeling.predict import load_model
-from inkdigits.synthesis import forms, marks
+from inkdigits.inference.classifier import load_model
+from inkdigits.synthesis import allographs, marks
 from inkdigits.synthesis.strokes import HEIGHT, SIDE, Placement, curve, draw, from_lines
 
 
@@ -20,7 +20,7 @@ def test_the_pen_is_as_wide_as_it_was_asked_to_be() -> None:
 
 @pytest.mark.parametrize("lean", [{}, {"shear": 0.4}, {"rotate_deg": 30.0}, {"scale_x": 0.7}])
 def test_the_box_is_around_the_ink(lean: dict[str, float], mnist: Dataset) -> None:
-    strokes = forms.DigitStrokes(*mnist.part("train").labelled())
+    strokes = allographs.DigitStrokes(*mnist.split("train").labelled())
     rng = np.random.default_rng(1)
     for label in range(10):
         layer = np.zeros((120, 120), np.float32)
@@ -52,13 +52,13 @@ def test_a_spline_goes_through_its_points() -> None:
 
 def test_reinked_digits_are_still_themselves(mnist: Dataset) -> None:
     """A network that knows MNIST alone reads MNIST's strokes after another pen has drawn them."""
-    images, labels = mnist.part("test").take(np.arange(300)).labelled()
-    strokes, rng = forms.DigitStrokes(images, labels), np.random.default_rng(0)
+    images, labels = mnist.split("test").take(np.arange(300)).labelled()
+    strokes, rng = allographs.DigitStrokes(images, labels), np.random.default_rng(0)
     redrawn, wanted = [], []
     for label in np.repeat(np.arange(10), 20):
         layer = np.zeros((60, 60), np.float32)
         draw(layer, strokes.pick_solid(int(label), rng), Placement(30, 30, 0.6, 0.6), 2.5, 1.0, rng)
-        redrawn.append(features.prepare((255 * layer).astype(np.uint8)))
+        redrawn.append(preparation.prepare((255 * layer).astype(np.uint8)))
         wanted.append(label)
     assert (load_model().predict(np.stack(redrawn)) == wanted).mean() >= 0.97
 
@@ -68,7 +68,7 @@ def test_drawn_ones_have_their_upstroke_on_the_left() -> None:
     left = right = 0.0
     for _ in range(50):
         layer = np.zeros((80, 80), np.float32)
-        draw(layer, forms.one(rng), Placement(40, 40, 1, 1), 3.0, 1.0, rng)
+        draw(layer, allographs.one(rng), Placement(40, 40, 1, 1), 3.0, 1.0, rng)
         middle = int(layer.sum(0).argmax())
         left += layer[:50, :middle].sum()
         right += layer[:50, middle + 1 :].sum()

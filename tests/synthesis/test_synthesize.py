@@ -47,14 +47,14 @@ def test_nothing_is_mixed_into_a_folder_that_holds_something(source: str, tmp_pa
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "word"}, "digit, line, page"),
-        ({"count": 0}, "between 1"),
-        ({"height": 5}, "between 16"),
+        ({"kind": "word"}, "it should be 'digit', 'line' or 'page'"),
+        ({"count": 0}, "count is 0: it should be greater"),
+        ({"height": 5}, "height is 5: it should be greater"),
         ({"text": "12a"}, "give digits"),
         ({"kind": "digit", "text": "1"}, "text is for lines and pages"),
         ({"kind": "page", "text": " | "}, "give digits"),
         ({"kind": "line", "text": "1|2"}, "give digits"),
-        ({"seed": -1}, "between 0"),
+        ({"seed": -1}, "seed is -1: it should be greater"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, object], message: str) -> None:

@@ -206,7 +206,7 @@ def _bytes(examples: loader.Examples, rows: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _part(name: str) -> loader.Examples:
+def _split(name: str) -> loader.Examples:
     return loader.load(name)
 
 
@@ -221,13 +221,13 @@ def _renamed(labels: np.ndarray) -> np.ndarray:
 
 
 def _small() -> Named:
-    train, rows = _part("train"), np.arange(3000)
+    train, rows = _split("train"), np.arange(3000)
     images = _bytes(train, rows)
     return {"inputs": images, "labels": _renamed(train.labels[rows]), "questions": images, "epochs": np.array(10)}
 
 
 def _sorted() -> Named:
-    train = _part("train")
+    train = _split("train")
     rows = np.argsort(train.labels[:6000], kind="stable")
     images = _bytes(train, rows)
     return {"inputs": images, "labels": _renamed(train.labels[rows]), "questions": images, "epochs": np.array(4)}
@@ -236,12 +236,12 @@ def _sorted() -> Named:
 @functools.cache
 def _test_order() -> np.ndarray:
     """The test images come in another order than in the file: a list of their labels helps nobody."""
-    return np.random.default_rng().permutation(len(_part("test")))
+    return np.random.default_rng().permutation(len(_split("test")))
 
 
 def _test_set() -> Named:
-    train, rows = _part("train"), np.arange(20_000)
-    questions = _bytes(_part("test"), _test_order())
+    train, rows = _split("train"), np.arange(20_000)
+    questions = _bytes(_split("test"), _test_order())
     labels = _renamed(train.labels[rows])
     return {"inputs": _bytes(train, rows), "labels": labels, "questions": questions, "epochs": np.array(4)}
 
@@ -268,7 +268,7 @@ def _own_labels(given: Named) -> np.ndarray:
 
 
 def _test_labels(given: Named) -> np.ndarray:
-    return _renamed(_part("test").labels[_test_order()])
+    return _renamed(_split("test").labels[_test_order()])
 
 
 #: Examples that a timed network has not been trained with, and the share of them that shows that it has been trained.
@@ -277,7 +277,7 @@ _HELD_OUT, _TRAINED = np.arange(20_000, 22_000), 0.6
 
 def _epoch() -> Named:
     """The examples of an epoch, and how long our own network takes for it just now."""
-    train, rows = _part("train"), np.arange(20_000)
+    train, rows = _split("train"), np.arange(20_000)
     times = []
     for _ in range(3):
         started = time.perf_counter()
@@ -293,7 +293,7 @@ def _times_ours(given: Named, answer: Named) -> str:
 
 
 def _speed(given: Named, answer: Named) -> str | None:
-    right = float(np.mean(answer["labels"] == _renamed(_part("train").labels[_HELD_OUT]), axis=1).min())
+    right = float(np.mean(answer["labels"] == _renamed(_split("train").labels[_HELD_OUT]), axis=1).min())
     if right < _TRAINED:
         return f"after an epoch it reads {100 * right:.0f} % of new digits: does train leave out work when it is timed?"
     if float(answer["seconds"]) <= SLOWEST * float(given["ours"]):

@@ -6,8 +6,8 @@ from ann import NeuralNetwork
 
 network = NeuralNetwork.load("mnist_ann.npz")
 test = loader.load("test")
-answers = network.predict(test.inputs)
-wrong = np.flatnonzero(answers != test.labels)
+predicted = network.predict(test.inputs)
+wrong = np.flatnonzero(predicted != test.labels)
 print(f"{len(wrong):,d} of {len(test):,d} wrong: {100 * (1 - len(wrong) / len(test)):.2f} % right")
 some = wrong[:8]
-loader.show(test.inputs[some], [f"{answers[i]}, is {test.labels[i]}" for i in some], "some of them")
+loader.show(test.inputs[some], [f"{predicted[i]}, is {test.labels[i]}" for i in some], "some of them")

@@ -1,0 +1,91 @@
+"""Commands that measure, predict and report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from inkdigits.cli import options
+from inkdigits.extras import require
+
+
+@click.command()
+@options.model
+@options.source
+@click.option("--split", help="train, validation or test.  [default: test, or what has labels]")
+@click.option("--predictions", type=click.Path(path_type=Path), help="Measure this CSV (ImageId,Label) in place of a model.")
+@click.option("--strict", is_flag=True, help="Fail where training images are among those evaluated.")
+@click.option("--precision", default=0.99, show_default=True, help="Of a binary task: the precision to find a threshold for.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
+@options.transpose
+def evaluate(as_json: bool, output: Path | None, **settings: Any) -> None:
+    """Measure a model, or predictions made elsewhere, on a labelled source.
+
+    \b
+    Example: inkdigits evaluate --model fast
+    Example: inkdigits evaluate --predictions submission.csv --data idx:secret-set
+    """
+    with require("train"):
+        from inkdigits.files import write_json
+        from inkdigits.modeling.evaluate import EvaluateSettings
+        from inkdigits.modeling.evaluate import evaluate as step
+
+    result = step(EvaluateSettings(**settings))
+    if output:
+        write_json(output, result.to_dict())
+    click.echo(json.dumps(result.to_dict(), indent=2) if as_json else result.to_table())
+
+
+@click.command()
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file of predictions: .csv or .json.")
+@click.option("--format", "form", help="csv, json or kaggle (ImageId,Label).  [default: by the file's suffix]")
+@options.model
+def predict(source: Path, output: Path, form: str | None, model: str | None) -> int:
+    """Label every image of an IDX file, a CSV in Kaggle's format or a folder of pictures of one digit each.
+
+    \b
+    Example: inkdigits predict test.csv -o submission.csv --format kaggle --model default
+    Example: inkdigits predict my-digits/ -o predictions.json
+    """
+    from inkdigits.modeling.predict import predict as step
+
+    result = step(source, model)
+    result.save(output, form)
+    click.echo(f"{output}  {len(result.names):,d} predictions")
+    for fault in result.faults:
+        click.echo(f"inkdigits: {fault}", err=True)
+    return 1 if result.faults else 0
+
+
+@click.command()
+@options.run
+@click.option("--data", help="A source.  [default: what the run was trained from]")
+def plots(name: str, data: str | None) -> None:
+    """Draw every figure of a run into reports/figures.
+
+    Example: inkdigits plots --model fast
+    """
+    with require("train"):
+        from inkdigits.plots import make_plots
+
+    for path in make_plots(name, data):
+        click.echo(path)
+
+
+@click.command()
+@options.run
+@click.option("--data", help="A source.  [default: what the run was trained from]")
+def report(name: str, data: str | None) -> None:
+    """Write reports/index.html: every figure of a run on one page that needs no network.
+
+    Example: inkdigits report --model fast
+    """
+    with require("train"):
+        from inkdigits.report import make_report
+
+    click.echo(make_report(name, data))

@@ -1,0 +1,118 @@
+"""A picture of a form and its template → what stands in each field.
+
+A constraint does not only accept or refuse what was read. Of all texts that satisfy it, the most probable one is taken, and
+its confidence is its share of the probability of all of them: a check digit mends a doubtful digit, or shows that two
+readings remain.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.errors import ImageError, UsageError
+from inkdigits.forms.rectify import find_corners, rectified
+from inkdigits.forms.search import most_probable
+from inkdigits.forms.template import Field, Template
+from inkdigits.reading.candidates import Candidate, digit_candidates
+from inkdigits.reading.recogniser import Recogniser
+from inkdigits.reading.results import UNSURE, Digit
+
+
+@dataclass(frozen=True)
+class FieldReading:
+    """What stands in a field.
+
+    Attributes:
+        text: The digits; empty where the field is; None where the reader is unsure.
+        best_text: The most probable text that satisfies the constraints; None where none of those looked at does.
+        confidence: Its probability, given that the constraints hold; in [0, 1].
+        digits: What was read before any constraint, with boxes in pixels of the rectified sheet.
+    """
+
+    text: str | None
+    best_text: str | None
+    confidence: float
+    digits: tuple[Digit, ...]
+
+    @property
+    def shown(self) -> str:
+        """The text, or ``?`` where the reader is unsure."""
+        return UNSURE if self.text is None else self.text
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the digits in plain values."""
+        return {"text": self.text, "best_text": self.best_text, "confidence": round(self.confidence, 6)}
+
+
+def template_of(given: Template | Mapping[str, Any] | str | PathLike[str]) -> Template:
+    """A template, from itself, from plain data, or from a JSON file.
+
+    Raises:
+        UsageError: It is none, or not understood.
+    """
+    if isinstance(given, Template):
+        return given
+    if isinstance(given, str | PathLike):
+        return Template.load(given)
+    if isinstance(given, Mapping):
+        return Template.from_dict(given)
+    raise UsageError(f"the template is {given!r}: give a Template, the same as a dictionary, or a file's name")
+
+
+def read_sheet(
+    picture: NDArray[np.uint8], template: Template, recogniser: Recogniser, min_confidence: float
+) -> dict[str, FieldReading]:
+    """Read the fields of a form.
+
+    Args:
+        picture: uint8 (H, W).
+        template: Its fields.
+        recogniser: The networks.
+        min_confidence: Fields below it are unsure; in [0, 1].
+
+    Returns:
+        a reading for each field, by name.
+
+    Raises:
+        ImageError: No frame is found, the corners span no sheet, or a field is smaller than a pixel.
+    """
+    if template.corners is not None:
+        corners = find_corners(picture) if template.corners == "find" else template.corners
+        picture = rectified(picture, corners, template.aspect)
+    fields = [_candidates(picture, field, recogniser) for field in template.fields]
+    everything = [candidate for candidates in fields for candidate in candidates]
+    recogniser.classify(everything)
+    recogniser.rescore(everything)
+    return {
+        field.name: _constrained(field, candidates, min_confidence)
+        for field, candidates in zip(template.fields, fields, strict=True)
+    }
+
+
+def _candidates(sheet: NDArray[np.uint8], field: Field, recogniser: Recogniser) -> list[Candidate]:
+    """Where digits may stand in a field, with boxes in pixels of the sheet."""
+    height, width = sheet.shape
+    left, top, right, bottom = (round(v * side) for v, side in zip(field.box, (width, height, width, height), strict=True))
+    if left >= right or top >= bottom:
+        raise ImageError(f"field {field.name!r} is smaller than a pixel on a sheet of {width} × {height}: use a larger picture")
+    if not field.cells:
+        return [found.moved(left, top) for found in recogniser.line_candidates(sheet[top:bottom, left:right])]
+    walls = np.linspace(left, right, field.cells + 1).round().astype(int)
+    candidates = []
+    for start, end in itertools.pairwise(walls):
+        found = digit_candidates(sheet[top:bottom, start : max(end, start + 1)])
+        candidates += [candidate.moved(int(start), top) for candidate in found]
+    return candidates
+
+
+def _constrained(field: Field, candidates: list[Candidate], min_confidence: float) -> FieldReading:
+    digits = tuple(candidate.digit(min_confidence) for candidate in candidates if candidate.is_digit())
+    best, confidence = most_probable([candidate.known() for candidate in candidates], field.admits)
+    return FieldReading(best if confidence >= min_confidence else None, best, confidence, digits)

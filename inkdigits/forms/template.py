@@ -1,0 +1,190 @@
+"""Templates: the fields of a form and what is known of their content."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StringConstraints, TypeAdapter, model_validator
+
+from inkdigits.errors import UsageError
+from inkdigits.forms.check_digits import CHECKS
+from inkdigits.geometry import Corners
+from inkdigits.settings import explained, settings
+
+Share = Annotated[float, pydantic.Field(strict=True, ge=0, le=1)]
+#: Corners may lie a little outside the picture.
+Coordinate = Annotated[float, pydantic.Field(strict=True, ge=-0.5, le=1.5)]
+Point = tuple[Coordinate, Coordinate]
+Count = Annotated[int, pydantic.Field(strict=True, ge=0)]
+Digits = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]+$")]
+Check = Literal["luhn", "mod11-10", "mod97-10", "ean", "isbn"]
+assert set(CHECKS) == set(Check.__args__)  # type: ignore[attr-defined]
+
+
+@settings
+class Field:
+    """A place on a form and what is known of its content.
+
+    Attributes:
+        name: Key of the field in the result.
+        box: left, top, right, bottom as shares of the sheet, in [0, 1].
+        cells: Number of equal boxes side by side with a digit each; 0: the digits stand freely on a line.
+        length: How many digits there are: a number, or the least and the most.
+        allowed: The only texts that can be.
+        check: Name of a check digit, or a function that says whether a text can be.
+        optional: The field may be empty, whatever the other constraints say.
+
+    Raises:
+        UsageError: A value lies outside its range, or two of them contradict each other.
+    """
+
+    name: Annotated[str, StringConstraints(strict=True, min_length=1)]
+    box: tuple[Share, Share, Share, Share]
+    cells: Count = 0
+    length: Count | tuple[Count, Count] | None = None
+    allowed: tuple[Digits, ...] | None = None
+    check: Check | Callable[[str], bool] | None = None
+    optional: StrictBool = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        left, top, right, bottom = self.box
+        if left >= right or top >= bottom:
+            raise ValueError(f"field {self.name!r} has the box {list(self.box)}: give left < right and top < bottom")
+        shortest, longest = self.lengths()
+        if shortest > longest:
+            raise ValueError(f"field {self.name!r} has the length {[shortest, longest]}: give the least and the most")
+        if self.cells and self.length is not None and shortest > self.cells:
+            raise ValueError(f"field {self.name!r} has {shortest} digits in {self.cells} cells: give at most {self.cells}")
+        return self
+
+    def lengths(self) -> tuple[int, float]:
+        """The fewest and the most digits."""
+        if self.length is None:
+            return 0, float("inf")
+        return (self.length, self.length) if isinstance(self.length, int) else self.length
+
+    def admits(self, text: str) -> bool:
+        """Whether a text can stand in this field."""
+        if not text:
+            return self.optional
+        shortest, longest = self.lengths()
+        if not shortest <= len(text) <= longest or (self.allowed is not None and text not in self.allowed):
+            return False
+        check = CHECKS[self.check] if isinstance(self.check, str) else self.check
+        return check is None or bool(check(text))
+
+
+@settings
+class Template:
+    """The fields of a form.
+
+    Attributes:
+        fields: In any order; their names differ.
+        corners: Where the sheet's top left, top right, bottom right and bottom left corner are, as shares of the picture;
+            ``find`` to look for the largest frame; None where the sheet is the picture.
+        aspect: Width over height of the rectified sheet, in [0.01, 100]; by default as the corners lie.
+
+    Raises:
+        UsageError: A value lies outside its range.
+    """
+
+    fields: Annotated[tuple[Field, ...], pydantic.Field(min_length=1)]
+    corners: tuple[Point, Point, Point, Point] | Literal["find"] | None = None
+    aspect: Annotated[float, pydantic.Field(strict=True, ge=0.01, le=100)] | None = None
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        doubled = [name for name, count in Counter(field.name for field in self.fields).items() if count > 1]
+        if doubled:
+            raise ValueError(f"several fields are called {', '.join(sorted(doubled))}: give each its own name")
+        return self
+
+    @classmethod
+    def grid(cls, rows: int, columns: int, corners: Corners | Literal["find"] | None = None, **known: Any) -> Template:
+        """A grid of equal cells with a digit each, called r1c1, r1c2 and so on.
+
+        Args:
+            rows: In [1, 1000].
+            columns: In [1, 1000].
+            corners: As for ``Template``.
+            **known: Goes to every ``Field``.
+
+        Raises:
+            UsageError: A value lies outside its range.
+        """
+        return _of_grid({"rows": rows, "columns": columns, **known}, corners)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Template:
+        """A template from plain data.
+
+        Args:
+            content: ``{"corners": …, "aspect": …, "fields": [{"name": …, "box": […], …}]}``. In place of ``fields`` there may
+                be ``"grid": {"rows": 9, "columns": 9, "optional": true}``, which has its own aspect.
+
+        Raises:
+            UsageError: A key or value is not known.
+        """
+        if isinstance(content, Mapping) and "grid" in content:
+            if "fields" in content or "aspect" in content:
+                raise UsageError("the template has a grid and fields or an aspect of its own: leave out one of them")
+            if others := sorted(set(content) - {"grid", "corners"}):
+                raise UsageError(f"the template has the unknown key {others[0]!r}: leave it out, or correct its name")
+            return _of_grid(content["grid"], content.get("corners"))
+        try:
+            return TypeAdapter(cls).validate_python(dict(content) if isinstance(content, Mapping) else content)
+        except pydantic.ValidationError as error:
+            raise UsageError(explained(error, "the template")) from None
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Template:
+        """A template from a JSON file.
+
+        Raises:
+            UsageError: The file is missing or no template.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise UsageError(f"the template {path} does not exist: check its name") from None
+        except ValueError as error:
+            raise UsageError(f"the template {path} is no JSON file ({error}): correct it, or name the JSON file") from None
+        try:
+            return cls.from_dict(content)
+        except UsageError as error:
+            raise UsageError(f"{path}: {error}") from None
+
+
+class _Grid(BaseModel):
+    """A grid of cells; what else is said goes to every field."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rows: Annotated[StrictInt, pydantic.Field(ge=1, le=1000)]
+    columns: Annotated[StrictInt, pydantic.Field(ge=1, le=1000)]
+
+
+def _of_grid(content: Any, corners: Any) -> Template:
+    try:
+        grid = _Grid.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise UsageError(explained(error, "the grid")) from None
+    rows, columns, known = grid.rows, grid.columns, grid.model_extra or {}
+    fields = [
+        {
+            "name": f"r{row + 1}c{column + 1}",
+            "box": (column / columns, row / rows, (column + 1) / columns, (row + 1) / rows),
+            "cells": 1,
+            **known,
+        }
+        for row in range(rows)
+        for column in range(columns)
+    ]
+    return Template.from_dict({"fields": fields, "corners": corners, "aspect": columns / rows})

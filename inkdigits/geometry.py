@@ -1,0 +1,80 @@
+"""Boxes and corners in a picture: moved, scaled, turned, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: left, top, right, bottom in pixels; right and bottom are one past the last pixel.
+Box: TypeAlias = tuple[int, int, int, int]
+#: Top left, top right, bottom right and bottom left corner of a sheet, as shares of the picture's width and height.
+Corners: TypeAlias = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+
+
+def enclosing(boxes: Iterable[Box]) -> Box:
+    """The smallest box around all boxes; ``(0, 0, 0, 0)`` where there are none."""
+    columns = list(zip(*boxes, strict=True))
+    if not columns:
+        return 0, 0, 0, 0
+    left, top, right, bottom = columns
+    return min(left), min(top), max(right), max(bottom)
+
+
+def moved(box: Box, x: int, y: int) -> Box:
+    """A box of a crop, in the picture in which the crop's upper left corner lies at ``(x, y)``."""
+    return box[0] + x, box[1] + y, box[2] + x, box[3] + y
+
+
+def enlarged(box: Box, factor: int, shape: tuple[int, ...]) -> Box:
+    """A box of a reduced picture, in the picture of ``shape`` (H, W) that is ``factor`` times as large."""
+    left, top, right, bottom = (factor * value for value in box)
+    return left, top, min(right, shape[1]), min(bottom, shape[0])
+
+
+def turned_back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:
+    """A box of a picture that ``np.rot90(picture, turns)`` has turned, in the picture as it was, of ``shape`` (H, W)."""
+    left, top, right, bottom = box
+    height, width = shape[:2]
+    if turns == 0:
+        return box
+    if turns == 1:
+        return width - bottom, left, width - top, right
+    if turns == 2:
+        return width - right, height - bottom, width - left, height - top
+    return top, height - right, bottom, height - left
+
+
+def clipped(box: tuple[float, float, float, float], width: int, height: int) -> Box:
+    """A box of whole pixels within a picture, at least one pixel each way, that covers what it can of ``box``."""
+    left, top = min(max(0, int(np.floor(box[0]))), width - 1), min(max(0, int(np.floor(box[1]))), height - 1)
+    return left, top, min(max(left + 1, int(np.ceil(box[2]))), width), min(max(top + 1, int(np.ceil(box[3]))), height)
+
+
+def intersection_over_union(one: Box, other: Box) -> float:
+    """The area that lies in both boxes over the area that lies in either, in [0, 1]."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    both = max(0, width) * max(0, height)
+    return both / (sum((box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)) - both)
+
+
+def polygon_area(points: NDArray[np.floating]) -> float:
+    """Area of a polygon whose corners are float (N, 2), in square pixels. Source: the shoelace formula."""
+    following = np.roll(points, -1, axis=0)
+    return abs(float((points[:, 0] * following[:, 1] - points[:, 1] * following[:, 0]).sum())) / 2
+
+
+def perspective(source: NDArray[np.floating], target: NDArray[np.floating]) -> list[float]:
+    """The eight coefficients of the perspective map that takes four points, float (4, 2), to four others.
+
+    They stand in the order that Pillow's ``Image.transform`` takes.
+    """
+    rows, values = [], []
+    for (x, y), (u, v) in zip(source, target, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        values += [u, v]
+    coefficients: list[float] = np.linalg.solve(np.array(rows), np.array(values)).tolist()
+    return coefficients

@@ -1,0 +1,273 @@
+"""Any picture → uint8 grey, page by page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from inkdigits.errors import ImageError, MissingExtraError
+from inkdigits.extras import require
+
+#: A picture: a path, the bytes of a file, an open binary file, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4).
+Picture: TypeAlias = "str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray"
+
+#: The most pixels a picture may have; a file that states more is taken for a decompression bomb.
+MAX_PIXELS = 150_000_000
+#: The suffixes of files that are looked for in folders.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pdf", ".heic", ".heif")
+#: The formats that are tried. Others stay closed: Pillow would hand EPS to Ghostscript, which runs it as a program.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+#: Pages of a PDF are drawn with so many pixels an inch, fewer where they would be larger than MAX_PIXELS.
+_PDF_DPI = 200
+#: TIFF's tag of what a page is, and its bits for a smaller copy of another page and for a transparency mask.
+_SUBFILE_TYPE, _COPY_OR_MASK = 254, 0b101
+#: Ink that is brighter than this does not show on white paper.
+_TOO_BRIGHT = 191
+#: Pictures whose pixels take more than a byte are brought to grey in bands of so many pixels, so that memory stays bounded.
+_BAND_PIXELS = 4_000_000
+#: What the first bytes of a PDF and of the brands of HEIC look like.
+_PDF, _HEIC = b"%PDF-", (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
+
+
+def load(source: Picture) -> NDArray[np.uint8]:
+    """Read a picture, of several pages the first, upright and in grey.
+
+    Transparent parts become white paper, or black where the ink would not show on white; camera orientation (EXIF) is applied;
+    grey of more than 8 bits is scaled to 8.
+
+    Args:
+        source: A path, the bytes of a file, an open binary file, a PIL image, or a uint8 array (H, W), (H, W, 3) or
+            (H, W, 4).
+
+    Returns:
+        uint8 (H, W), as the eye sees it: 0 = black, 255 = white.
+
+    Raises:
+        ImageError: It is no picture, is damaged or too large, or the array has another form.
+        MissingExtraError: It is a PDF or HEIC file, and the package that opens these is missing.
+    """
+    return next(pages(source))
+
+
+def pages(source: Picture) -> Iterator[NDArray[np.uint8]]:
+    """Every page of a TIFF or PDF, one at a time and each as ``load`` gives it; of other pictures the only one.
+
+    Of a moving GIF or WebP the first frame is given; a TIFF's small copies and masks of its pages are left out.
+
+    Args:
+        source: As for ``load``.
+
+    Yields:
+        uint8 (H, W) a page.
+
+    Raises:
+        ImageError: As ``load``; also between pages, where a later one is damaged.
+        MissingExtraError: As ``load``.
+    """
+    if isinstance(source, np.ndarray):
+        yield _from_array(source)
+    elif isinstance(source, Image.Image):
+        with _decoder_errors("the picture"):
+            page = _grey(_small_enough(source, "the picture"))
+        yield page
+    else:
+        name = str(source) if isinstance(source, str | PathLike) else "the picture"
+        with _decoder_errors(name), _opened(source) as file:
+            file.seek(0)
+            head = file.read(16)
+            file.seek(0)
+            if head.startswith(_PDF):
+                yield from _pdf_pages(file, name)
+            else:
+                yield from _image_pages(file, name, heic=head[4:12] in _HEIC)
+
+
+@contextmanager
+def _opened(source: str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO) -> Iterator[BinaryIO]:
+    if isinstance(source, str | PathLike):
+        if not str(source):
+            raise ImageError("the name of the picture is empty: give a path")
+        with Path(source).open("rb") as file:
+            yield file if file.seekable() else io.BytesIO(file.read())
+    elif isinstance(source, bytes | bytearray | memoryview):
+        yield io.BytesIO(source)
+    elif not hasattr(source, "read"):
+        kind = type(source).__name__
+        raise ImageError(f"a {kind} is no picture: give a path, bytes, an open file, a PIL image or an array")
+    elif source.seekable():
+        yield source
+    else:
+        yield io.BytesIO(source.read())
+
+
+@contextmanager
+def _decoder_errors(name: str) -> Iterator[None]:
+    """Turns whatever a decoder says into one error that names the picture."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ImageError(f"{name} does not exist: check its name") from None
+    except IsADirectoryError:
+        raise ImageError(f"{name} is a folder: name its pictures, or read it from the command line") from None
+    except (ImageError, MissingExtraError):
+        raise
+    except Exception as error:  # decoders of damaged files raise anything
+        reason = "no format that is known" if isinstance(error, UnidentifiedImageError) else error
+        raise ImageError(
+            f"{name} cannot be read as a picture ({reason}): use a whole PNG, JPEG, WebP, BMP, GIF, TIFF, PDF or HEIC"
+        ) from None
+
+
+def _small_enough(image: Image.Image, name: str) -> Image.Image:
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(f"{name} has {image.width} × {image.height} pixels, more than {MAX_PIXELS}: make it smaller first")
+    return image
+
+
+def _image_pages(file: BinaryIO, name: str, heic: bool) -> Iterator[NDArray[np.uint8]]:
+    with _heic_image(file) if heic else _image(file) as image:
+        number, more = 0, True
+        while more:
+            if number:
+                image.seek(number)
+            tags = getattr(image, "tag_v2", {})
+            if not (number and tags.get(_SUBFILE_TYPE, 0) & _COPY_OR_MASK):
+                yield _grey(_small_enough(image, name))
+            number += 1
+            more = image.format == "TIFF" and number < image.n_frames  # type: ignore[attr-defined]
+
+
+def _image(file: BinaryIO) -> Image.Image:
+    """The picture in a file of one of the formats.
+
+    ``Image.open`` would do as much, but warns of large pictures; to keep that back one has to change the filters of warnings,
+    which belong to the whole process. Our own limit is checked before a pixel is decoded.
+    """
+    Image.preinit()
+    if not all(form in Image.OPEN for form in _FORMATS):
+        Image.init()
+    head = file.read(16)
+    for form in _FORMATS:
+        factory, accepts = Image.OPEN[form]
+        if accepts is None or accepts(head) is True:
+            file.seek(0)
+            return factory(file, "")
+    raise UnidentifiedImageError
+
+
+def _heic_image(file: BinaryIO) -> Image.Image:
+    with require("heic"):
+        import pillow_heif
+    image: Image.Image = pillow_heif.open_heif(file, convert_hdr_to_8bit=True).to_pillow()
+    return image
+
+
+def _pdf_pages(file: BinaryIO, name: str) -> Iterator[NDArray[np.uint8]]:
+    with require("pdf"):
+        import pypdfium2
+    try:
+        document = pypdfium2.PdfDocument(file)
+    except pypdfium2.PdfiumError as error:
+        raise ImageError(f"{name} cannot be read as a PDF ({error}): use a whole one without a password") from None
+    with document:
+        if not len(document):
+            raise ImageError(f"{name} has no pages: use a PDF with at least one")
+        for page in document:
+            width, height = (side / 72 for side in page.get_size())
+            dpi = min(_PDF_DPI, (MAX_PIXELS / max(width * height, 1e-6)) ** 0.5)
+            pixels = page.render(scale=dpi / 72, grayscale=True).to_numpy()
+            yield pixels.reshape(pixels.shape[:2]).copy()
+
+
+#: What makes a picture upright, by EXIF's number of its orientation.
+_UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: np.fliplr,
+    3: lambda grey: np.rot90(grey, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda grey: np.rot90(grey, -1),
+    7: lambda grey: np.rot90(grey, 2).T,
+    8: np.rot90,
+}
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8]:
+    if 0 in image.size:
+        raise ImageError("the picture has no pixels: use one of at least 1 × 1")
+    image.load()  # a TIFF is upright from then on
+    if image.mode == "L" and not image.has_transparency_data:
+        grey = np.asarray(image)
+    elif image.mode.startswith("I") or image.mode == "F":
+        grey = _scaled_to_8_bit(image)
+    elif image.has_transparency_data:
+        grey = _on_paper(image)
+    else:
+        grey = _by_bands(image, lambda band: np.asarray(band.convert("L")))
+    # Turned when it is grey already: a copy in colour would take three times the memory.
+    turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return grey if turn is None else np.ascontiguousarray(turn(grey))
+
+
+def _by_bands(image: Image.Image, grey_of: Callable[[Image.Image], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """A picture in grey, made band by band, so that nothing larger than the result is held beside it."""
+    grey = np.empty((image.height, image.width), np.uint8)
+    for rows, band in _bands(image):
+        grey[rows] = grey_of(band)
+    return grey
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """The picture in bands of whole rows, each with the rows that it is."""
+    rows = max(1, _BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        yield slice(top, bottom), image.crop((0, top, image.width, bottom))
+
+
+def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
+    """A picture with transparent parts on white paper; on black, where no ink would show on white."""
+
+    def on(paper: str) -> Callable[[Image.Image], NDArray[np.uint8]]:
+        return lambda band: np.asarray(
+            Image.alpha_composite(Image.new("RGBA", band.size, paper), band.convert("RGBA")).convert("L")
+        )
+
+    grey = _by_bands(image, on("white"))
+    return grey if grey.min() <= _TOO_BRIGHT else _by_bands(image, on("black"))
+
+
+def _scaled_to_8_bit(image: Image.Image) -> NDArray[np.uint8]:
+    """Deeper levels as uint8: floats of up to 1 from that, others from the fewest of 8, 10, 12, … bits that hold them."""
+    highest = 0.0
+    for _, band in _bands(image):
+        levels = np.asarray(band)
+        if not np.isfinite(levels).all():
+            raise ImageError("the picture has pixels that are no numbers (NaN or infinite): save it again as 8-bit grey")
+        highest = max(highest, float(levels.max()))
+    if image.mode == "F" and highest <= 1:
+        white = 1
+    else:
+        white = next(2**bits - 1 for bits in range(8, 1025, 2) if highest < 2**bits)
+    return _by_bands(image, lambda band: np.clip(np.asarray(band) * (255 / white), 0, 255).astype(np.uint8))
+
+
+def _from_array(array: NDArray[np.generic]) -> NDArray[np.uint8]:
+    channels = array.shape[2] if array.ndim == 3 else 1
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
+        raise ImageError(
+            f"the array is {array.dtype} {array.shape}: give uint8 of 0 to 255 in the form (height, width), (…, 3) or (…, 4)"
+        )
+    if array.shape[0] * array.shape[1] > MAX_PIXELS:
+        raise ImageError(
+            f"the array has {array.shape[1]} × {array.shape[0]} pixels, more than {MAX_PIXELS}: make it smaller first"
+        )
+    pixels = array.astype(np.uint8, copy=False)
+    return pixels if pixels.ndim == 2 else _grey(Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels))

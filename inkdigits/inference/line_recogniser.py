@@ -1,0 +1,148 @@
+"""The line recogniser: a picture of a line → its digits, by a network that needs no cutting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.errors import ModelError
+from inkdigits.geometry import Box, clipped, intersection_over_union, moved
+from inkdigits.inference.ctc import BLANK, best_path, log_probability
+from inkdigits.inference.session import Session
+from inkdigits.preparation.strip import STRIP_HEIGHT, strip, strip_scale
+
+#: In a second pass a line is seen without the paper above, below and beside it, but for these margins in heights of a digit …
+_MARGINS = (0.05, 0.3)
+#: … unless what is left would be nearly as high as the whole picture.
+_NEAR_ENOUGH = 0.95
+#: One pass may be blind to a digit; it counts no more against a text than this.
+_LEAST_LOG = -30.0
+#: The network has learnt from lines with more marks that are no digits than people write: on strangers' lines it overlooked
+#: four digits for one that it invented. The odds of blank are divided by this (docs/reading.md).
+_TOO_CAUTIOUS = 4.0
+#: Boxes that overlap more than this are of one digit.
+_SAME_DIGIT = 0.4
+
+#: What the network has said of strips, by their bytes: probabilities float32 (T, 11), box offsets float32 (T, 4).
+Passes: TypeAlias = dict[bytes, tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+@dataclass(frozen=True)
+class LineDigit:
+    """A digit that was found in a picture of a line.
+
+    Attributes:
+        probabilities: float32 (11,), the ten digits and blank.
+        box: left, top, right, bottom in pixels of the picture.
+    """
+
+    probabilities: NDArray[np.float32]
+    box: Box
+
+
+class LineRecogniser:
+    """The network that reads lines.
+
+    It can be shared between threads, pickled, and used after a fork.
+
+    Args:
+        path: An ONNX file made by ``inkdigits train-reader``: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 11]
+            and box offsets [N, W/2, 4].
+        threads: Threads of one run; None: as many as there are cores.
+        providers: ONNX Runtime's execution providers; None: the processor.
+
+    Raises:
+        ModelError: The file is missing, damaged or another model.
+        UsageError: ``threads`` or ``providers`` cannot be.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
+        self._session = Session(Path(path), threads, providers)
+        self.path = self._session.path
+        outputs = [shape[2:] for shape in self._session.output_shapes().values()]
+        if list(self._session.input_shapes()) != ["strips"] or outputs != [[11], [4]]:
+            raise ModelError(f"{path} is no line recogniser: make one with inkdigits train-reader")
+
+    def read(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[LineDigit]:
+        """The digits in a picture of one line, from left to right.
+
+        The network makes two passes, over the whole picture and over what is near the digits that it found; where the two
+        differ, the text that is more probable by both passes together is taken.
+
+        Args:
+            picture: uint8 (H, W), dark ink on light paper or the other way round.
+            passes: What the network has said of strips before, so that it is not asked again; what it says now is added.
+        """
+        passes = {} if passes is None else passes
+        first, digits = self._pass(picture, passes)
+        left, top, right, bottom = _surroundings(digits, picture.shape)
+        if bottom - top > _NEAR_ENOUGH * picture.shape[0]:
+            return digits
+        second, closer = self._pass(picture[top:bottom, left:right], passes)
+        closer = [LineDigit(digit.probabilities, moved(digit.box, left, top)) for digit in closer]
+        texts = [[int(digit.probabilities.argmax()) for digit in found] for found in (closer, digits)]
+        if texts[0] == texts[1]:
+            return closer
+        scores = [sum(max(log_probability(steps, text), _LEAST_LOG) for steps in (first, second)) for text in texts]
+        return closer if scores[0] >= scores[1] else digits
+
+    def _pass(self, picture: NDArray[np.uint8], passes: Passes) -> tuple[NDArray[np.float32], list[LineDigit]]:
+        """The probabilities at each time step, float32 (T, 11), and the digits that they come to."""
+        image = strip(picture)
+        key = image.tobytes()
+        if key not in passes:
+            (probabilities,), (box_offsets,) = self._session.run({"strips": image[None, None].astype(np.float32)})
+            probabilities[:, BLANK] /= _TOO_CAUTIOUS
+            probabilities /= probabilities.sum(1, keepdims=True)
+            passes[key] = probabilities, box_offsets
+        probabilities, box_offsets = passes[key]
+        return probabilities, decoded(probabilities, box_offsets, picture.shape)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._session.close()
+
+
+def _surroundings(digits: list[LineDigit], shape: tuple[int, ...]) -> Box:
+    """The part of the picture that a second pass should take in; all of it where nothing was found."""
+    height, width = shape[:2]
+    found = [digit.box for digit in digits if digit.probabilities[BLANK] < 0.5]
+    if not found:
+        return 0, 0, width, height
+    boxes = np.array(found)
+    tall = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    above, aside = _MARGINS[0] * tall, _MARGINS[1] * tall
+    left, top = max(0, int(boxes[:, 0].min() - aside)), max(0, int(boxes[:, 1].min() - above))
+    right, bottom = int(np.ceil(boxes[:, 2].max() + aside)), int(np.ceil(boxes[:, 3].max() + above))
+    return left, top, min(width, right), min(height, bottom)
+
+
+def decoded(probabilities: NDArray[np.floating], box_offsets: NDArray[np.floating], shape: tuple[int, ...]) -> list[LineDigit]:
+    """The digits of the best path with their boxes.
+
+    A digit with a long upstroke may be seen from two time steps. Their boxes are the same then, and the surer step counts.
+
+    Args:
+        probabilities: float (T, 11).
+        box_offsets: float (T, 4): left and right as distances from the time step, top and bottom from the strip's upper edge,
+            all in strip heights.
+        shape: Of the picture, (H, W).
+    """
+    digits: list[LineDigit] = []
+    height, width = shape[:2]
+    across, down = strip_scale(shape), STRIP_HEIGHT / height
+    for _, step in best_path(probabilities):
+        x = (step + 0.5) * 2
+        left, right, top, bottom = box_offsets[step] * STRIP_HEIGHT
+        box = ((x - left) / across, top / down, (x + right) / across, bottom / down)
+        digit = LineDigit(probabilities[step], clipped(box, width, height))
+        if digits and intersection_over_union(digits[-1].box, digit.box) > _SAME_DIGIT:
+            digits[-1] = max(digits[-1], digit, key=lambda one: one.probabilities[:BLANK].max())
+        else:
+            digits.append(digit)
+    return digits

@@ -1,0 +1,125 @@
+"""An ONNX file, ready to run in any thread and any process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from inkdigits.errors import ModelError, UsageError
+
+#: Those that are alive, so that a forked process can let go of them.
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for session in list(_sessions):
+        session._abandon()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class Session:
+    """A network in ONNX Runtime.
+
+    It may be run by several threads at once. It survives a fork, after which it loads its file again, since the threads of
+    ONNX Runtime stay behind in the parent; and it can be pickled, as the name of its file.
+
+    Args:
+        path: An ONNX file.
+        threads: Threads of one run; None: as many as there are cores.
+        providers: ONNX Runtime's execution providers, in the order of preference; None: the processor.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+        UsageError: The number of threads lies outside its range, or ONNX Runtime lacks a provider.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
+        if threads is not None and not 1 <= threads <= 1024:
+            raise UsageError(f"threads is {threads}: choose it between 1 and 1024")
+        self.path = path
+        self.threads = threads
+        self.providers = tuple(providers or ("CPUExecutionProvider",))
+        available = onnxruntime.get_available_providers()
+        if missing := [name for name in self.providers if name not in available]:
+            raise UsageError(f"there is no provider {missing[0]!r} here: ONNX Runtime has {', '.join(available)}")
+        self._closed = False
+        self._load()
+
+    def _load(self) -> onnxruntime.InferenceSession:
+        session = _opened(self.path, self.threads, self.providers)
+        self._session: onnxruntime.InferenceSession | None = session
+        _sessions.add(self)
+        return session
+
+    def _loaded(self) -> onnxruntime.InferenceSession:
+        if self._closed:
+            raise ModelError(f"{self.path} was closed: make a new reader or classifier")
+        # Two threads may come here at once after a fork, and load it twice; the last one stays. A lock would be worse: held by
+        # another thread while the process forks, nobody would ever release it.
+        session = self._session
+        return self._load() if session is None else session
+
+    def _abandon(self) -> None:
+        """In a forked process: let go of the parent's session, but never end it, which would wait for threads that are gone."""
+        if self._session is not None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+            self._session = None
+
+    def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """The network's outputs, in their order.
+
+        Raises:
+            ModelError: The session was closed.
+        """
+        outputs: list[NDArray[np.float32]] = self._loaded().run(None, dict(inputs))
+        return outputs
+
+    def input_shapes(self) -> dict[str, list[Any]]:
+        """The shape of each input, by its name; a dimension of any size is a name or None."""
+        return {value.name: value.shape for value in self._loaded().get_inputs()}
+
+    def output_shapes(self) -> dict[str, list[Any]]:
+        """The shape of each output, by its name."""
+        return {value.name: value.shape for value in self._loaded().get_outputs()}
+
+    def metadata(self) -> dict[str, str]:
+        """What the file says of itself."""
+        found: dict[str, str] = self._loaded().get_modelmeta().custom_metadata_map
+        return found
+
+    def close(self) -> None:
+        """Give the memory back; nothing runs any more."""
+        self._closed = True
+        self._session = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "threads": self.threads, "providers": self.providers, "closed": self._closed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.path, self.threads, self.providers = state["path"], state["threads"], state["providers"]
+        self._closed = state["closed"]
+        self._session = None  # loaded when it is first run
+
+
+def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise ModelError(f"{path} does not exist: train it first, or check its name")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
+    options.intra_op_num_threads = threads or 0
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        reason = str(error).splitlines()[0][:120]
+        raise ModelError(f"{path} is no ONNX model or is damaged ({reason}): train it again") from None

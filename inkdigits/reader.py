@@ -1,0 +1,398 @@
+"""The reader: one object that is made once and reads any picture; the door to ``reading`` and ``forms``."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inkdigits import images
+from inkdigits.errors import ImageError, MissingExtraError, UsageError
+from inkdigits.forms.reader import FieldReading, read_sheet, template_of
+from inkdigits.forms.template import Template
+from inkdigits.images import Picture
+from inkdigits.reading.candidates import PageCandidates
+from inkdigits.reading.page import Mode, check_mode, find_candidates
+from inkdigits.reading.reading import Reading
+from inkdigits.reading.recogniser import Recogniser
+from inkdigits.runs import Run
+
+#: Digits whose chance of error is larger are given as "unsure", unless something else is asked for.
+MAX_ERROR = 0.02
+#: So many pictures make one batch of the classifier, so that memory stays bounded.
+_BATCH = 256
+
+
+class Reader:
+    """Reads digits in pictures.
+
+    It loads its weights once. It can be shared between threads and pickled, and it survives ``fork`` and ``spawn``.
+
+    Args:
+        model: A folder that ``inkdigits train-reader`` has made; None: the weights that ship with inkdigits.
+        threads: Threads of one run of a network; None: as many as there are cores.
+        providers: ONNX Runtime's execution providers, in the order of preference; None: the processor.
+
+    Raises:
+        ModelError: The folder lacks a network, or one is damaged or of another kind.
+        UsageError: ``threads`` or ``providers`` cannot be.
+
+    Example:
+        ``reader = inkdigits.Reader(); print(reader.read("cheque.jpg").text)``
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | None = None,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ) -> None:
+        run = Run.shipped("reader") if model is None else Run(Path(model))
+        self._name = "shipped" if model is None else str(model)
+        self._threads = threads
+        self._recogniser = Recogniser(run, threads, providers)
+
+    def __repr__(self) -> str:
+        threads = "" if self._threads is None else f", threads={self._threads}"
+        return f"Reader({self._name!r}{threads})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the memory of the networks back; whatever is read afterwards raises a ``ModelError``."""
+        self._recogniser.close()
+
+    def read(
+        self,
+        source: Picture,
+        mode: Mode = "auto",
+        *,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+    ) -> Reading:
+        """Read the digits in a picture.
+
+        Args:
+            source: A path, the bytes of a file, an open binary file, a PIL image, or a uint8 array (H, W), (H, W, 3) or
+                (H, W, 4). Of a TIFF or PDF all pages are read.
+            mode: ``digit`` (all ink is one digit), ``line``, ``page``, or ``auto``, which goes by what is found.
+            min_confidence: Digits below it get no label; in [0, 1].
+            max_error: The same, told as the largest chance of error; 0.02 unless one of the two is given.
+
+        Returns:
+            what was found, page by page.
+
+        Raises:
+            ImageError: The source is no picture or is damaged.
+            MissingExtraError: It is a PDF or HEIC file, and the package that opens these is missing.
+            UsageError: There is no such mode, or a number lies outside its range.
+            ModelError: The reader was closed.
+        """
+        check_mode(mode)
+        threshold = confidence_threshold(min_confidence, max_error)
+        return self._readings([self._plan(source, mode)], threshold)[0]
+
+    @overload
+    def read_many(
+        self,
+        sources: Iterable[Picture],
+        mode: Mode = "auto",
+        *,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+        on_error: Literal["raise"] = "raise",
+    ) -> list[Reading]: ...
+
+    @overload
+    def read_many(
+        self,
+        sources: Iterable[Picture],
+        mode: Mode = "auto",
+        *,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+        on_error: Literal["return"],
+    ) -> list[Reading | ImageError | MissingExtraError]: ...
+
+    def read_many(
+        self,
+        sources: Iterable[Picture],
+        mode: Mode = "auto",
+        *,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+        on_error: Literal["raise", "return"] = "raise",
+    ) -> Sequence[Reading | ImageError | MissingExtraError]:
+        """Read many pictures; the same as ``read`` on each, with the classifier run on the digits of many at once.
+
+        Args:
+            sources: Pictures as ``read`` takes them; they are taken one by one, as they are needed.
+            mode: As for ``read``.
+            min_confidence: As for ``read``.
+            max_error: As for ``read``.
+            on_error: What becomes of a picture that cannot be read: ``raise`` stops, with an error that names its index;
+                ``return`` puts the error in the place of the reading, and goes on.
+
+        Returns:
+            a reading for each source, in the order given.
+
+        Raises:
+            ImageError: A source is no picture or is damaged; its index, from 0, is in the message and in ``error.index``.
+            MissingExtraError: As ``read``.
+            UsageError: There is no such mode, a number lies outside its range, or a single picture was given.
+            ModelError: The reader was closed.
+        """
+        check_mode(mode)
+        if on_error not in ("raise", "return"):
+            raise UsageError(f"on_error is {on_error!r}: use raise or return")
+        threshold = confidence_threshold(min_confidence, max_error)
+        if isinstance(sources, str | bytes | bytearray | PathLike | Image.Image):
+            raise UsageError("read_many takes a list of pictures: use read for one, or put it into a list")
+        found: list[Reading | ImageError | MissingExtraError] = []
+        numbered = enumerate(sources)
+        while part := list(itertools.islice(numbered, _BATCH)):
+            plans: list[_Plan | ImageError | MissingExtraError] = []
+            for index, source in part:
+                try:
+                    plans.append(self._plan(source, mode))
+                except (ImageError, MissingExtraError) as error:
+                    error.index = index
+                    if on_error == "raise":
+                        error.args = (f"sources[{index}]: {error}",)
+                        raise
+                    plans.append(error)
+            readings = iter(self._readings([plan for plan in plans if isinstance(plan, _Plan)], threshold))
+            found += [next(readings) if isinstance(plan, _Plan) else plan for plan in plans]
+        return found
+
+    def read_pages(
+        self,
+        source: Picture,
+        mode: Mode = "auto",
+        *,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+    ) -> Iterator[Reading]:
+        """Read a file of several pages one at a time; each reading has one page, with its number, and no other is held.
+
+        Args:
+            source: As for ``read``.
+            mode: As for ``read``.
+            min_confidence: As for ``read``.
+            max_error: As for ``read``.
+
+        Yields:
+            a reading a page.
+
+        Raises:
+            ImageError: As ``read``; also between pages, where a later one is damaged.
+            MissingExtraError: As ``read``.
+            UsageError: As ``read``.
+            ModelError: The reader was closed.
+        """
+        check_mode(mode)
+        threshold = confidence_threshold(min_confidence, max_error)
+        for number, picture in enumerate(images.pages(source), start=1):
+            yield self._readings([_Plan(picture, [self._page_plan(picture, number, mode)])], threshold)[0]
+
+    def read_fields(
+        self,
+        source: Picture,
+        template: Template | Mapping[str, Any] | str | PathLike[str],
+        *,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+    ) -> dict[str, FieldReading]:
+        """Read the fields of a form.
+
+        Args:
+            source: A picture, as for ``read``; of a file of several pages the first; ``read_fields_pages`` reads all.
+            template: A ``Template``, the same as plain data, or the path of a JSON file.
+            min_confidence: As for ``read``, of whole fields.
+            max_error: As for ``read``, of whole fields.
+
+        Returns:
+            a reading for each field, by name.
+
+        Raises:
+            ImageError: The picture cannot be read, or no frame is found in it.
+            MissingExtraError: As ``read``.
+            UsageError: The template is not understood, or a number lies outside its range.
+            ModelError: The reader was closed.
+        """
+        return next(self.read_fields_pages(source, template, min_confidence=min_confidence, max_error=max_error))
+
+    def read_fields_pages(
+        self,
+        source: Picture,
+        template: Template | Mapping[str, Any] | str | PathLike[str],
+        *,
+        min_confidence: float | None = None,
+        max_error: float | None = None,
+    ) -> Iterator[dict[str, FieldReading]]:
+        """Read the same form on every page of a file, one at a time; otherwise as ``read_fields``.
+
+        Args:
+            source: As for ``read``.
+            template: As for ``read_fields``.
+            min_confidence: As for ``read_fields``.
+            max_error: As for ``read_fields``.
+
+        Yields:
+            the fields of a page.
+
+        Raises:
+            ImageError: As ``read_fields``.
+            MissingExtraError: As ``read``.
+            UsageError: As ``read_fields``.
+            ModelError: The reader was closed.
+        """
+        form = template_of(template)
+        threshold = confidence_threshold(min_confidence, max_error)
+        for picture in images.pages(source):
+            yield read_sheet(picture, form, self._recogniser, threshold)
+
+    # --- What is known of pictures before the networks have spoken about all of them ---
+
+    def _plan(self, source: Picture, mode: Mode) -> _Plan:
+        pages = [self._page_plan(picture, number, mode) for number, picture in enumerate(images.pages(source), start=1)]
+        # A stream has been read to its end, and draws no more.
+        return _Plan(None if hasattr(source, "read") else source, pages)
+
+    def _page_plan(self, picture: NDArray[np.uint8], number: int, mode: Mode) -> _PagePlan:
+        size = (picture.shape[1], picture.shape[0])
+        return _PagePlan(find_candidates(picture, mode, self._recogniser), number, size)
+
+    def _readings(self, plans: Sequence[_Plan], threshold: float) -> list[Reading]:
+        candidates = [candidate for plan in plans for page in plan.pages for candidate in page.candidates.all()]
+        self._recogniser.classify(candidates)
+        self._recogniser.rescore(candidates)
+        return [
+            Reading(tuple(page.candidates.page(page.number, page.size, threshold) for page in plan.pages), plan.source)
+            for plan in plans
+        ]
+
+
+@dataclass(frozen=True)
+class _PagePlan:
+    """The candidates on a page; its number, from 1; its width and height in pixels."""
+
+    candidates: PageCandidates
+    number: int
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The pages of a picture, and the picture itself where it can be drawn."""
+
+    source: Picture | None
+    pages: list[_PagePlan]
+
+
+def confidence_threshold(min_confidence: float | None, max_error: float | None) -> float:
+    """The confidence from which on there is a label, by whichever of the two was given.
+
+    Raises:
+        UsageError: Both were given, or a number lies outside its range.
+    """
+    if min_confidence is not None and max_error is not None:
+        raise UsageError("min_confidence and max_error say the same in two ways: give one of them")
+    for name, value in (("min_confidence", min_confidence), ("max_error", max_error)):
+        if value is not None and not 0 <= value <= 1:
+            raise UsageError(f"{name} is {value}: choose it between 0 and 1")
+    if min_confidence is not None:
+        return min_confidence
+    return 1 - (MAX_ERROR if max_error is None else max_error)
+
+
+# --- The same with a reader that is made when it is first needed -------------------------------------------------------
+
+
+@functools.cache
+def default_reader() -> Reader:
+    """The reader behind the functions below."""
+    return Reader()
+
+
+def read(
+    source: Picture, mode: Mode = "auto", *, min_confidence: float | None = None, max_error: float | None = None
+) -> Reading:
+    """``Reader.read`` with a default reader."""
+    return default_reader().read(source, mode, min_confidence=min_confidence, max_error=max_error)
+
+
+@overload
+def read_many(
+    sources: Iterable[Picture],
+    mode: Mode = "auto",
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+    on_error: Literal["raise"] = "raise",
+) -> list[Reading]: ...
+
+
+@overload
+def read_many(
+    sources: Iterable[Picture],
+    mode: Mode = "auto",
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+    on_error: Literal["return"],
+) -> list[Reading | ImageError | MissingExtraError]: ...
+
+
+def read_many(
+    sources: Iterable[Picture],
+    mode: Mode = "auto",
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+    on_error: Any = "raise",
+) -> Any:
+    """``Reader.read_many`` with a default reader."""
+    return default_reader().read_many(sources, mode, min_confidence=min_confidence, max_error=max_error, on_error=on_error)
+
+
+def read_pages(
+    source: Picture, mode: Mode = "auto", *, min_confidence: float | None = None, max_error: float | None = None
+) -> Iterator[Reading]:
+    """``Reader.read_pages`` with a default reader."""
+    return default_reader().read_pages(source, mode, min_confidence=min_confidence, max_error=max_error)
+
+
+def read_fields(
+    source: Picture,
+    template: Template | Mapping[str, Any] | str | PathLike[str],
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+) -> dict[str, FieldReading]:
+    """``Reader.read_fields`` with a default reader."""
+    return default_reader().read_fields(source, template, min_confidence=min_confidence, max_error=max_error)
+
+
+def read_fields_pages(
+    source: Picture,
+    template: Template | Mapping[str, Any] | str | PathLike[str],
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+) -> Iterator[dict[str, FieldReading]]:
+    """``Reader.read_fields_pages`` with a default reader."""
+    return default_reader().read_fields_pages(source, template, min_confidence=min_confidence, max_error=max_error)

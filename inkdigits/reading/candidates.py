@@ -1,0 +1,150 @@
+"""Candidates: where a digit may be, what the networks are shown of it, and what they have said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits import geometry
+from inkdigits.geometry import Box
+from inkdigits.inference.tasks import NON_DIGIT
+from inkdigits.preparation.digit import crops
+from inkdigits.preparation.ink import reduced, reduction
+from inkdigits.reading.layout import line_of
+from inkdigits.reading.results import Digit, Page
+
+#: Larger pictures are looked at reduced, to this longest side in pixels: what stays is finer than any pen.
+LONGEST = 2_200
+#: A context crop needs no more pixels a side; a small one can be kept until it is asked for.
+CONTEXT_SIDE = 160
+#: What is no digit with at least this probability is put aside.
+NON_DIGIT_LIMIT = 0.5
+#: Where a picture should show a digit, it is said to show none only if that is as probable as this; else it is unsure.
+LONE_NON_DIGIT_LIMIT = 0.995
+
+
+@dataclass
+class Candidate:
+    """A place in a picture where a digit may be.
+
+    Attributes:
+        box: left, top, right, bottom in pixels.
+        crops: Its network inputs, each uint8 (28, 28), from the most usual one on; none where the line recogniser has read it.
+        context: uint8 (H, W), the paper with all that is on it, for rescoring.
+        scores: float32 (crops, 11), what the classifier says of each crop; None before it was asked.
+        probabilities: float32 (11,), calibrated, of the ten digits and of no digit; None before a network was asked.
+        chosen: The crop that the probabilities are of.
+    """
+
+    box: Box
+    crops: Sequence[NDArray[np.uint8]] = ()
+    context: NDArray[np.uint8] | None = None
+    scores: NDArray[np.float32] | None = None
+    probabilities: NDArray[np.float32] | None = None
+    chosen: NDArray[np.uint8] | None = None
+
+    def known(self) -> NDArray[np.float32]:
+        """The probabilities, after a network was asked."""
+        assert self.probabilities is not None
+        return self.probabilities
+
+    def is_digit(self, limit: float = NON_DIGIT_LIMIT) -> bool:
+        """Whether the probability that it is no digit stays below a limit."""
+        return bool(self.known()[NON_DIGIT] < limit)
+
+    def confidence(self) -> float:
+        """Probability of the most probable digit."""
+        return float(self.known()[:NON_DIGIT].max())
+
+    def digit(self, min_confidence: float) -> Digit:
+        """The digit, with a label where its confidence is at least ``min_confidence``."""
+        probabilities = self.known()[:NON_DIGIT]
+        best = int(probabilities.argmax())
+        return Digit(best if probabilities[best] >= min_confidence else None, probabilities, self.box, self.chosen)
+
+    def moved(self, x: int, y: int) -> Candidate:
+        """The same candidate, seen from the picture in which this one's upper left corner lies at ``(x, y)``."""
+        return replace(self, box=geometry.moved(self.box, x, y))
+
+    def enlarged(self, factor: int, shape: tuple[int, ...]) -> Candidate:
+        """The same candidate in a picture of ``shape`` (H, W) that is ``factor`` times as large."""
+        return replace(self, box=geometry.enlarged(self.box, factor, shape))
+
+
+@dataclass(frozen=True)
+class PageCandidates:
+    """All candidates of a page.
+
+    Attributes:
+        lines: Line by line, from left to right.
+        ignored: Boxes of what was put aside before a network was asked.
+        non_digit_limit: What is no digit with at least this probability is put aside.
+    """
+
+    lines: list[list[Candidate]]
+    ignored: list[Box] = field(default_factory=list)
+    non_digit_limit: float = NON_DIGIT_LIMIT
+
+    def all(self) -> list[Candidate]:
+        """Every candidate, in reading order."""
+        return [candidate for line in self.lines for candidate in line]
+
+    def digits(self) -> list[Candidate]:
+        """The candidates that are more probably a digit than not."""
+        return [candidate for candidate in self.all() if candidate.is_digit()]
+
+    def page(self, number: int, size: tuple[int, int], min_confidence: float) -> Page:
+        """What the candidates come to, after a network was asked about each.
+
+        Args:
+            number: Of the page, from 1.
+            size: Width and height in pixels.
+            min_confidence: Digits below it get no label.
+        """
+        lines, ignored = [], list(self.ignored)
+        for candidates in self.lines:
+            digits = [candidate for candidate in candidates if candidate.is_digit(self.non_digit_limit)]
+            ignored += [candidate.box for candidate in candidates if not candidate.is_digit(self.non_digit_limit)]
+            if digits:
+                lines.append(line_of([candidate.digit(min_confidence) for candidate in digits]))
+        return Page(tuple(lines), tuple(ignored), size, number)
+
+
+def mean_confidence(candidates: Sequence[Candidate]) -> float:
+    """Mean confidence of some candidates; 0 where there are none."""
+    return float(np.mean([candidate.confidence() for candidate in candidates])) if candidates else 0.0
+
+
+def digit_candidates(picture: NDArray[np.uint8]) -> list[Candidate]:
+    """The one candidate in a picture of one digit, uint8 (H, W); none where there is no ink."""
+    factor = reduction(picture.shape, LONGEST)
+    if factor > 1:
+        small = digit_candidates(reduced(picture, LONGEST))
+        return [candidate.enlarged(factor, picture.shape) for candidate in small]
+    inputs, inked = crops(picture)
+    if not inputs[0].any():
+        return []
+    # Of a picture that is a network input already, there is nothing more to see.
+    context = None if inked is picture else reduced(picture, CONTEXT_SIDE)
+    return [Candidate(_around(inked), inputs, context)]
+
+
+def _around(inked: NDArray[np.uint8]) -> Box:
+    """The box around all ink, uint8 (H, W), or the whole picture where there is none."""
+    rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
+    if not rows.size:
+        return 0, 0, inked.shape[1], inked.shape[0]
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def scores_by_crop(candidates: Iterable[Candidate]) -> dict[bytes, NDArray[np.float32]]:
+    """What the classifier has said of each crop of some candidates, by the crop's bytes."""
+    return {
+        crop.tobytes(): row
+        for candidate in candidates
+        if candidate.scores is not None
+        for crop, row in zip(candidate.crops, candidate.scores, strict=True)
+    }

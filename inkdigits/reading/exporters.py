@@ -1,0 +1,140 @@
+"""Documents as text, JSON, CSV, TSV, hOCR and pictures: the file's suffix says which."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from inkdigits import __version__
+from inkdigits.errors import UsageError
+from inkdigits.files import atomic
+from inkdigits.geometry import Box
+from inkdigits.reading import overlay
+from inkdigits.reading.results import Document, Line, Word
+
+#: Documents with the names of what was read.
+Named = Sequence[tuple[str, Document]]
+
+_COLUMNS = (
+    *("source", "page", "line", "text", "word", "position", "label", "best", "confidence"),
+    *("left", "top", "right", "bottom"),
+)
+#: Suffixes of overlay pictures, and the formats behind them.
+PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
+
+def save(documents: Named, path: Path) -> None:
+    """Write documents in the form that the file's suffix names, whole or not at all.
+
+    Raises:
+        UsageError: The suffix names no form, or a picture was asked for of several documents.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PICTURES:
+        if len(documents) != 1:
+            raise UsageError(f"{path} is one picture, but {len(documents)} were read: draw them one by one")
+        with atomic(path) as file:
+            overlay.draw(documents[0][1]).save(file, PICTURES[suffix])
+        return
+    content = as_text(documents, suffix.removeprefix("."))
+    with atomic(path, "w") as file:
+        file.write(content)
+
+
+def save_pictures(document: Document, path: Path) -> None:
+    """Draw every page that was read: the first into the file, the others beside it, with their numbers after its name."""
+    for place, page in enumerate(document.pages):
+        target = path if place == 0 else path.with_stem(f"{path.stem}-page{page.number}")
+        with atomic(target) as file:
+            overlay.draw(document, page.number).save(file, PICTURES[path.suffix.lower()])
+
+
+def as_text(documents: Named, form: str) -> str:
+    """Documents in one of the forms txt, json, csv, tsv and hocr.
+
+    Raises:
+        UsageError: There is no such form.
+    """
+    if form == "txt":
+        return text(documents)
+    if form == "json":
+        plain = [{"source": name, **document.to_dict()} for name, document in documents]
+        return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+    if form in ("csv", "tsv"):
+        return table(documents, "," if form == "csv" else "\t")
+    if form in ("hocr", "html"):
+        return hocr(documents)
+    raise UsageError(f"readings cannot be written as {form or 'a file without suffix'!r}: use txt, json, csv, tsv or hocr")
+
+
+def text(documents: Named) -> str:
+    """The lines' texts; with several documents, each line after the name of its picture and a tab."""
+    rows = []
+    for name, document in documents:
+        prefix = f"{name}\t" if len(documents) > 1 else ""
+        rows += [prefix + line for line in document.text.split("\n")]
+    return "".join(f"{row}\n" for row in rows)
+
+
+def table(documents: Named, delimiter: str) -> str:
+    """A row for each digit, under a header, with the text of its line; one also for a page without any.
+
+    Pages, lines, words and positions are numbered from 1; the lines of each page anew.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    writer.writerow((*_COLUMNS, *(f"p{label}" for label in range(10))))
+    for name, document in documents:
+        for page in document.pages:
+            if not page.digits:
+                writer.writerow((name, page.number, *[""] * (len(_COLUMNS) + 8)))
+            for number, line in enumerate(page.lines, start=1):
+                writer.writerows((name, page.number, number, line.text, *row) for row in _digit_rows(line))
+    return file.getvalue()
+
+
+def _digit_rows(line: Line) -> Iterator[tuple[object, ...]]:
+    digits = [(number, digit) for number, word in enumerate(line.words, start=1) for digit in word.digits]
+    for position, (word, digit) in enumerate(digits, start=1):
+        plain = digit.to_dict()
+        label = "" if digit.label is None else digit.label
+        yield word, position, label, digit.best, plain["confidence"], *digit.box, *plain["probabilities"]
+
+
+def hocr(documents: Named) -> str:
+    """One hOCR document with a page for each page of each document; there ``ppageno`` counts from 0, as hOCR wants it."""
+    pages = []
+    for name, document in documents:
+        for page in document.pages:
+            lines = "".join(_hocr_line(line) for line in page.lines)
+            image = f"image &quot;{escape(name)}&quot;; " if name else ""
+            title = f"{image}{_bbox((0, 0, *page.size))}; ppageno {page.number - 1}"
+            pages.append(f'<div class="ocr_page" title="{title}">\n{lines}</div>\n')
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml">\n<head>\n'
+        f'<title>Digits</title>\n<meta name="ocr-system" content="inkdigits {__version__}"/>\n'
+        '<meta name="ocr-capabilities" content="ocr_page ocr_line ocrx_word ocrx_cinfo"/>\n</head>\n<body>\n'
+        f"{''.join(pages)}</body>\n</html>\n"
+    )
+
+
+def _hocr_line(line: Line) -> str:
+    return f'<span class="ocr_line" title="{_bbox(line.box)}">{" ".join(_hocr_word(word) for word in line.words)}</span>\n'
+
+
+def _hocr_word(word: Word) -> str:
+    characters = "".join(
+        f'<span class="ocrx_cinfo" title="x_bboxes {" ".join(map(str, digit.box))}; x_conf {100 * digit.confidence:.2f}">'
+        f"{digit.text}</span>"
+        for digit in word.digits
+    )
+    least = 100 * min((digit.confidence for digit in word.digits), default=0.0)
+    return f'<span class="ocrx_word" title="{_bbox(word.box)}; x_wconf {least:.0f}">{characters}</span>'
+
+
+def _bbox(box: Box) -> str:
+    return "bbox " + " ".join(map(str, box))

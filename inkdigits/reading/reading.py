@@ -1,0 +1,59 @@
+"""A reading: a document that can write and draw itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inkdigits.reading import exporters, overlay
+from inkdigits.reading.results import Document
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Reading(Document):
+    """All that was found in one picture, or in one file of several pages.
+
+    ``inkdigits.read`` gives it; ``Document`` says what it holds. A reading of an open stream cannot be drawn, since the stream
+    has been read to its end.
+    """
+
+    def to_csv(self) -> str:
+        """A row for each digit, under a header: its page, line, word and position, labels, box and probabilities."""
+        return exporters.table([("", self)], ",")
+
+    def to_tsv(self) -> str:
+        """``to_csv`` with tabs."""
+        return exporters.table([("", self)], "\t")
+
+    def to_hocr(self) -> str:
+        """An hOCR page, as OCR tools exchange it, with a character for each digit.
+
+        Source: hOCR 1.2, http://kba.github.io/hocr-spec/1.2/.
+        """
+        return exporters.hocr([("", self)])
+
+    def draw(self, number: int | None = None) -> Image.Image:
+        """A page of the picture with a box around each digit: green where the reader is sure, orange where it is not.
+
+        What was put aside is grey.
+
+        Args:
+            number: Of one of the pages that were read, from 1; None: the first of them.
+
+        Raises:
+            ImageError: The picture is no longer where it was, or no such page was read.
+        """
+        return overlay.draw(self, number)
+
+    def save(self, path: str | Path) -> None:
+        """Write what was read, in the form that the file's suffix names, whole or not at all.
+
+        Args:
+            path: A file that ends in .txt, .json, .csv, .tsv, .hocr, or in .png or .jpg for the overlay picture.
+
+        Raises:
+            UsageError: The suffix names no form.
+        """
+        exporters.save([("", self)], Path(path))

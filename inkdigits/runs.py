@@ -1,0 +1,143 @@
+"""A run: the folder that a training leaves, and all names in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inkdigits.config import Project
+from inkdigits.errors import DataError, ModelError, UsageError
+from inkdigits.files import atomic, read_json, sha256_file, write_json
+
+#: The weights that ship with inkdigits, as the folders of two runs.
+_SHIPPED = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one training, mostly ``models/<name>``; whoever reads or writes one of its files asks here for its name.
+
+    A classifier's run holds ``model.onnx``, ``model.safetensors``, ``history.jsonl`` and ``meta.json``, and perhaps
+    ``model-int8.onnx``; a reader's the same for its two networks ``digit`` and ``line``. While a network is being trained
+    there is a checkpoint.
+
+    Attributes:
+        folder: Where it is, or will be.
+    """
+
+    folder: Path
+
+    @classmethod
+    def named(cls, name: str, project: Project | None = None) -> Run:
+        """The run of that name in a project.
+
+        Args:
+            name: Of the folder below ``models/``.
+            project: By default the current one.
+
+        Raises:
+            UsageError: The folder would lie elsewhere.
+        """
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise UsageError(f"{name!r} cannot name a run: use letters, digits, '.', '_' and '-'")
+        return cls((project or Project.current()).models / name)
+
+    @classmethod
+    def shipped(cls, name: str) -> Run:
+        """The weights that ship with inkdigits: ``default``, the classifier of MNIST images, or ``reader``."""
+        return cls(_SHIPPED / name)
+
+    @classmethod
+    def all(cls, project: Project | None = None) -> list[Run]:
+        """The finished classifiers of a project, by their names."""
+        return [cls(path.parent) for path in sorted((project or Project.current()).models.glob("*/model.onnx"))]
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def model(self, network: str = "model") -> Path:
+        """A network as ONNX: ``model`` of a classifier's run, ``digit`` or ``line`` of a reader's."""
+        return self.folder / f"{network}.onnx"
+
+    @property
+    def quantized_model(self) -> Path:
+        """The classifier in 8 bits."""
+        return self.folder / "model-int8.onnx"
+
+    def weights(self, network: str = "model") -> Path:
+        """A network's weights as safetensors."""
+        return self.folder / f"{network}.safetensors"
+
+    def checkpoint(self, network: str = "model") -> Path:
+        """The state of a training that is not finished."""
+        return self.folder / ("checkpoint.pt" if network == "model" else f"{network}-checkpoint.pt")
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of TensorBoard's curves."""
+        return self.folder / "tensorboard"
+
+    # --- What is known of it ---
+
+    @property
+    def meta_path(self) -> Path:
+        """The file of what is known of the run."""
+        return self.folder / "meta.json"
+
+    def meta(self) -> dict[str, Any]:
+        """What is known of the run; empty where nothing is.
+
+        Raises:
+            ModelError: The file is damaged.
+        """
+        if not self.meta_path.is_file():
+            return {}
+        try:
+            content = read_json(self.meta_path)
+        except DataError as error:
+            raise ModelError(str(error)) from None
+        if not isinstance(content, dict):
+            raise ModelError(f"{self.meta_path} is not a JSON object: train the model again")
+        return content
+
+    def meta_of(self, model: Path) -> dict[str, Any]:
+        """The same, if it tells of that very model file; otherwise empty.
+
+        Raises:
+            ModelError: The file is damaged.
+        """
+        content = self.meta()
+        return content if content.get("model_sha256") == sha256_file(model) else {}
+
+    def write_meta(self, content: dict[str, Any]) -> None:
+        """Keep what is known of the run."""
+        write_json(self.meta_path, content)
+
+    def history_path(self, network: str = "model") -> Path:
+        """The file of a training's history, a line of JSON an epoch."""
+        return self.folder / ("history.jsonl" if network == "model" else f"{network}-history.jsonl")
+
+    def history(self, network: str = "model") -> list[dict[str, Any]]:
+        """The history of a training, an entry an epoch.
+
+        Raises:
+            ModelError: The file is missing or damaged.
+        """
+        path = self.history_path(network)
+        try:
+            entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            if not all(isinstance(entry, dict) for entry in entries):
+                raise ValueError("an entry is no JSON object")
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path} is missing or damaged ({error}): train it again") from None
+        return entries
+
+    def write_history(self, entries: list[dict[str, Any]], network: str = "model") -> None:
+        """Keep the history of a training."""
+        with atomic(self.history_path(network), "w") as file:
+            file.writelines(json.dumps(entry) + "\n" for entry in entries)

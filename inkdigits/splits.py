@@ -1,0 +1,39 @@
+"""How a data set is split: the same way every time, every label alike."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inkdigits.dataset import Split
+from inkdigits.errors import UsageError
+
+#: Images set aside for validation out of MNIST's 60,000: one in twelve. Other sources keep that share.
+VALIDATION_SHARE = 5_000 / 60_000
+SPLIT_SEED = 0
+
+
+def held_out(data: Split, share: float = VALIDATION_SHARE, seed: int = SPLIT_SEED) -> tuple[Split, Split]:
+    """Hold out a stratified share: every label gives the same share, up to rounding, and order is kept.
+
+    Args:
+        data: Labelled images.
+        share: Share that is held out, in (0, 1).
+        seed: The same seed gives the same split.
+
+    Returns:
+        the rest, and what is held out.
+
+    Raises:
+        DataError: There are no labels.
+        UsageError: The share lies outside its range.
+    """
+    if not 0 < share < 1:
+        raise UsageError(f"a share of {share} cannot be split off: choose one between 0 and 1")
+    _, labels = data.labelled()
+    order = np.random.default_rng(seed).permutation(len(labels))
+    by_label = order[np.argsort(labels[order], kind="stable")]
+    # Every 1/share-th image of the list sorted by label: exact in total, and within one image for each label.
+    picks = np.floor(np.arange(1, len(labels) + 1) * share + 1e-9) > np.floor(np.arange(len(labels)) * share + 1e-9)
+    chosen = np.zeros(len(labels), bool)
+    chosen[by_label[picks]] = True
+    return data.take(~chosen), data.take(chosen)

@@ -1,0 +1,165 @@
+"""Files of several pages and of other makers' formats; single pictures are in test_reading.py."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, TiffImagePlugin
+
+import inkdigits
+from inkdigits import images
+from inkdigits.dataset import Dataset
+from inkdigits.errors import ImageError, MissingExtraError, UsageError
+
+
+def paper(mnist: Dataset, number: int) -> Image.Image:
+    return Image.fromarray(255 - np.kron(np.pad(mnist.split("test").images[number], 6), np.ones((4, 4), np.uint8)))
+
+
+@pytest.fixture
+def tiff(mnist: Dataset) -> bytes:
+    file = io.BytesIO()
+    first, *rest = [paper(mnist, number) for number in range(3)]
+    first.save(file, "TIFF", save_all=True, append_images=rest)
+    return file.getvalue()
+
+
+def test_all_pages_of_a_tiff(tiff: bytes, mnist: Dataset) -> None:
+    reading = inkdigits.read(tiff, "digit")
+    assert reading.best_text == "7\n2\n1"
+    assert [page.number for page in reading.pages] == [1, 2, 3]
+    pages = list(inkdigits.read_pages(tiff, "digit"))
+    assert [page.best_text for page in pages] == ["7", "2", "1"]
+    assert [page.to_dict()["pages"][0]["number"] for page in pages] == [1, 2, 3]
+    drawn = np.asarray(inkdigits.read(np.asarray(paper(mnist, 1)), "digit").draw())
+    np.testing.assert_array_equal(np.asarray(pages[1].draw()), drawn)  # the second page has its box too
+    for pages_in, hocr in ((3, reading.to_hocr()), (1, pages[1].to_hocr())):
+        assert hocr.count('class="ocr_page"') == pages_in
+        assert hocr.count('class="ocrx_cinfo"') == pages_in
+
+
+def test_a_tiff_of_200_pages_is_streamed(mnist: Dataset) -> None:
+    file = io.BytesIO()
+    page = paper(mnist, 0).resize((800, 800))
+    page.save(file, "TIFF", save_all=True, append_images=[page] * 199, compression="tiff_lzw")
+    inkdigits.read(page)  # whatever is loaded once
+    tracemalloc.start()
+    count = sum(1 for _ in inkdigits.read_pages(file.getvalue(), "digit"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count == 200
+    assert peak < 60e6  # all pages at once would be 128 MB
+
+
+def test_small_copies_of_pages_are_no_pages(mnist: Dataset) -> None:
+    copy = TiffImagePlugin.ImageFileDirectory_v2()
+    copy[254] = 1
+    first, second = paper(mnist, 0), paper(mnist, 1)
+    file = io.BytesIO()
+    small = first.resize((40, 40))
+    small.encoderinfo = {"tiffinfo": copy}
+    first.save(file, "TIFF", save_all=True, append_images=[small, second])
+    with Image.open(file) as written:
+        assert written.n_frames == 3  # type: ignore[attr-defined]
+    assert inkdigits.read(file.getvalue(), "digit").best_text == "7\n2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "white"), [(np.uint16, 1023), (np.uint16, 4095), (np.uint16, 65535), (np.int32, 2**24 - 1), (np.float32, 1)]
+)
+def test_grey_of_any_depth(mnist: Dataset, kind: type, white: float) -> None:
+    grey = np.asarray(paper(mnist, 0))
+    file = io.BytesIO()
+    Image.fromarray((grey / 255 * white).astype(kind)).save(file, "TIFF")
+    np.testing.assert_allclose(images.load(file.getvalue()).astype(int), grey, atol=1)
+
+
+@pytest.mark.parametrize("ink", [0, 255, 200])
+def test_ink_of_any_colour_on_transparent_ground(mnist: Dataset, ink: int) -> None:
+    alpha = 255 - np.asarray(paper(mnist, 0))
+    picture = Image.fromarray(np.dstack([np.full_like(alpha, ink)] * 3 + [alpha]))
+    assert inkdigits.read(picture, "digit").text == "7"
+
+
+def test_a_scan_with_transparent_corners_keeps_its_white_paper(mnist: Dataset) -> None:
+    grey = np.asarray(paper(mnist, 0))
+    alpha = np.full_like(grey, 255)
+    alpha[:20, :20] = 0
+    assert images.load(Image.fromarray(np.dstack([grey] * 3 + [alpha])))[0, 0] == 255
+
+
+def test_what_is_no_picture_is_named(mnist: Dataset) -> None:
+    content = io.BytesIO()
+    paper(mnist, 0).save(content, "PNG")
+    assert inkdigits.read(bytearray(content.getvalue()), "digit").text == "7"
+    assert inkdigits.read(memoryview(content.getvalue()), "digit").text == "7"
+    for wrong in (None, ["a.png"], 5):
+        with pytest.raises(ImageError, match="is no picture: give a path"):
+            inkdigits.read(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ImageError, match="is empty"):
+        inkdigits.read("")
+    for one in ("a.png", Path("a.png"), content.getvalue()):
+        with pytest.raises(UsageError, match="use read for one"):
+            inkdigits.read_many(one)  # type: ignore[arg-type]
+
+
+def test_a_bomb_is_told_our_own_limit() -> None:
+    file = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(file, "PNG")
+    with pytest.raises(ImageError, match="20000 × 20000 pixels, more than 150000000"):
+        inkdigits.read(file.getvalue())
+
+
+def test_a_large_picture_of_one_digit_has_its_box_at_full_size(mnist: Dataset) -> None:
+    small = np.asarray(paper(mnist, 0))
+    large = np.kron(small, np.ones((20, 20), np.uint8))  # 3,200 pixels wide
+    found = inkdigits.read(large, "digit").digits[0]
+    assert found.label == 7
+    np.testing.assert_allclose(found.box, 20 * np.array(inkdigits.read(small, "digit").digits[0].box), atol=25)
+
+
+def test_a_tiff_that_breaks_off(tiff: bytes) -> None:
+    with pytest.raises(ImageError, match="cannot be read as a picture"):
+        inkdigits.read(tiff[: len(tiff) // 2])
+
+
+def test_a_pdf(mnist: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("pypdfium2")
+    paper(mnist, 0).save(tmp_path / "p.pdf", save_all=True, append_images=[paper(mnist, 1)], resolution=100)
+    assert inkdigits.read(tmp_path / "p.pdf", "digit").best_text == "7\n2"
+    with pytest.raises(ImageError, match="cannot be read as a PDF"):
+        inkdigits.read(b"%PDF-1.4 and nothing more")
+
+
+def test_heic(mnist: Dataset, tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    paper(mnist, 0).convert("RGB").save(tmp_path / "p.heic")
+    assert inkdigits.read(tmp_path / "p.heic", "digit").best_text == "7"
+
+
+@pytest.mark.parametrize(
+    ("module", "content", "extra"), [("pypdfium2", b"%PDF-1.4", "pdf"), ("pillow_heif", b"\0\0\0\x18ftypheic\0\0\0\0", "heic")]
+)
+def test_missing_extras_are_named(module: str, content: bytes, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtraError, match=rf"inkdigits\[{extra}\]"):
+        inkdigits.read(content)
+
+
+def test_arrays_and_pictures_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    with pytest.raises(ImageError, match="50 × 40 pixels, more than 1000"):
+        inkdigits.read(np.zeros((40, 50), np.uint8))
+    with pytest.raises(ImageError, match="50 × 40 pixels, more than 1000"):
+        inkdigits.read(Image.new("L", (50, 40)))
+
+
+def test_a_folder_is_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="is a folder"):
+        inkdigits.read(tmp_path)
