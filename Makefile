@@ -6,10 +6,13 @@ VENV   := .venv
 RUN    := $(VENV)/bin/inkdigits
 PIP    := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 MODEL  := models/$(RECIPE)/model.onnx
+# A process of tests a core; each has one thread, so that they don't wait for each other.
+PARALLEL := -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test data features train evaluate predict plots report docs lint types pytest pictures notebooks weights lock clean
+.PHONY: help demo test test-fast data features train evaluate predict plots report
+.PHONY: docs lint types pytest wheel pictures notebooks weights lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +25,10 @@ demo: $(VENV)/.train ## from nothing to a trained network, a report and digits r
 	@echo      "          models/$(RECIPE)/          the network, its history and what is known of it"
 	@echo      "Try       $(RUN) read YOUR-PICTURE.jpg"
 
-test: lint types pytest docs ## lint, types, the whole test suite and the docs, as CI runs them
+test: lint types pytest wheel docs ## lint, types, the whole test suite, a built wheel and the docs, as CI runs them
+
+test-fast: lint $(VENV)/.dev ## lint and the tests that need neither training nor much memory, in less than a minute
+	@$(VENV)/bin/pytest -m "not slow" $(PARALLEL)
 
 data: data/interim/mnist.json ## get MNIST and check it
 features: data/processed/mnist.json ## make model inputs and split them
@@ -43,7 +49,10 @@ types: $(VENV)/.dev
 	@$(VENV)/bin/mypy
 
 pytest: $(VENV)/.dev
-	@$(VENV)/bin/pytest
+	@$(VENV)/bin/pytest $(PARALLEL)
+
+wheel: $(VENV)/.dev ## build a wheel, install it alone, and read a picture with it
+	@PYTHON=$(VENV)/bin/python CONSTRAINTS=requirements.lock sh tests/wheel.sh
 
 pictures: $(VENV)/.train train ## make the pictures in examples/ and docs/images/ again
 	@$(VENV)/bin/python docs/make_examples.py

@@ -20,6 +20,7 @@ from PIL import Image
 from tqdm import tqdm
 
 import inkdigits
+from inkdigits.reading.page import MODES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SLOWEST_S = 10.0
@@ -91,7 +92,7 @@ def main() -> None:
     read, refused, slowest = 0, 0, 0.0
     for _ in tqdm(range(settings.count), disable=None):
         source = damaged(files[int(rng.integers(len(files)))], rng) if rng.random() < 0.75 else odd_array(rng)
-        mode = ("auto", "digit", "line", "page")[int(rng.integers(4))]
+        mode = MODES[int(rng.integers(4))]
         started = time.perf_counter()
         try:
             reading = inkdigits.read(source, mode)

@@ -61,9 +61,9 @@ def main() -> None:
         small = Path(folder) / "model-int8.onnx"
         write_quantized(model.path, data.split("train").images, small)
         quantized = Classifier(small)
-        test, answers = Path(folder) / "t10k-images-idx3-ubyte", Path(folder) / "answers.csv"
+        test, predictions = Path(folder) / "t10k-images-idx3-ubyte", Path(folder) / "predictions.csv"
         test.write_bytes(formats.idx_bytes(images))
-        seconds, megabytes = process(command, "predict", test, "-o", answers)
+        seconds, megabytes = process(command, "predict", test, "-o", predictions)
         table: dict[str, object] = {
             "images a second": round(len(images) / shortest(lambda: model.predict_proba(images))),
             "model, kB": round(model.path.stat().st_size / 1000),

@@ -20,7 +20,7 @@ from results import Results, Run, fingerprint, key_of, machine, markdown, spread
 from inkdigits.config import Project
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
 from inkdigits.modeling.recipes import RECIPES
-from inkdigits.modeling.settings import TrainSettings
+from inkdigits.modeling.settings import Device, TrainSettings
 from inkdigits.modeling.train import train
 
 #: What can be measured: every recipe, and below a network that learns from five others.
@@ -46,7 +46,7 @@ def run_name(name: str, seed: int) -> str:
 SETTINGS["distilled"] = TrainSettings("default", teachers=tuple(run_name("best", seed) for seed in range(5)))
 
 
-def run_seed(name: str, seed: int, device: str) -> Run:
+def run_seed(name: str, seed: int, device: Device) -> Run:
     """Train and measure one seed."""
     project = Project.current()
     result = train(replace(SETTINGS[name], seed=seed, device=device, run=run_name(name, seed)), project, resume=True)

@@ -2,7 +2,7 @@
 
     python benchmarks/robustness.py                  # the shipped network, and its recipe trained without augmentation
     python benchmarks/robustness.py fast default best   # and the seeds that recipes.py has trained of these recipes
-    python benchmarks/robustness.py --part validation --seeds 1
+    python benchmarks/robustness.py --split validation --seeds 1
 
 The corruptions are our own, with fixed seeds, of the official test images. All but the strokes' thickness and JPEG are of kinds
 that the training of ``default`` shows too, in other amounts. Every network measured is added to
@@ -28,8 +28,9 @@ from inkdigits.inference.tasks import task
 from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.export import export_classifier
 from inkdigits.modeling.loop import TrainingLoop
+from inkdigits.modeling.objectives import Classification, schedule_of
 from inkdigits.modeling.recipes import RECIPES
-from inkdigits.modeling.settings import TrainSettings
+from inkdigits.runs import Run as RunFolder
 
 STRENGTHS = (1, 2, 3, 4, 5)
 SHIPPED, UNPREPARED = "shipped", "without augmentation"
@@ -163,7 +164,7 @@ CORRUPTIONS: tuple[Callable[[Images, int, np.random.Generator], Images], ...] = 
 
 
 def errors(model: Classifier, images: Images, labels: np.ndarray) -> dict[str, list[float]]:
-    """Share of the images that is read wrongly: of each corruption, at each strength; "none" without any."""
+    """Error, as a share of the images: of each corruption, at each strength; "none" without any."""
     found = {"none": [float(np.mean(model.predict(images) != labels))]}
     for number, corruption in enumerate(CORRUPTIONS):
         found[corruption.__name__] = [
@@ -190,14 +191,14 @@ def network(kind: str, seed: int, project: Project, data: dataset.Dataset) -> Cl
     if kind == SHIPPED:
         return load_model()
     if kind != UNPREPARED:
-        return load_model(project.models / run_name(kind, seed))
-    folder = project.models / f"plain-{fingerprint(PLAIN)}-{seed}"
-    if not (folder / "model.onnx").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        loop = TrainingLoop(PLAIN, task("digits"), data, TrainSettings(seed=seed), folder)
+        return load_model(run_name(kind, seed), project)
+    run = RunFolder.named(f"plain-{fingerprint(PLAIN)}-{seed}", project)
+    if not run.model().exists():
+        objective = Classification(PLAIN, task("digits"), data, seed)
+        loop = TrainingLoop(objective, schedule_of(PLAIN), run, seed=seed)
         loop.run()
-        export_classifier(loop.calibrated_network(), task("digits"), folder / "model.onnx")
-    return load_model(folder)
+        export_classifier(objective.calibrated(loop.network), task("digits"), run.model())
+    return load_model(run.folder)
 
 
 def main() -> None:
@@ -205,14 +206,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", help=f"some of {', '.join(SETTINGS)}")
     parser.add_argument("--seeds", type=int, default=5, help="how many of each")
-    parser.add_argument("--part", default="test", choices=["validation", "test"])
+    parser.add_argument("--split", default="test", choices=["validation", "test"])
     args = parser.parse_args()
     project, results = Project.current(), Results("robustness")
     data = make_features("mnist", project)
-    images, labels = data.part(args.part).labelled()
+    images, labels = data.split(args.split).labelled()
     versions = {SHIPPED: f"shipped-{files.sha256_file(load_model().path)[:8]}", UNPREPARED: f"plain-{fingerprint(PLAIN)}"}
     versions |= {name: version(name) for name in args.recipes}
-    keys = {kind: f"{what} {args.part}" for kind, what in versions.items()}
+    keys = {kind: f"{what} {args.split}" for kind, what in versions.items()}
     for kind, key in keys.items():
         for seed in results.missing(key, range(1 if kind == SHIPPED else args.seeds)):
             found = errors(network(kind, seed, project, data), images, labels)

@@ -34,11 +34,13 @@ from inkdigits.inference.classifier import load_model
 from inkdigits.inference.tasks import task
 from inkdigits.modeling.devices import device_of, has_bfloat16
 from inkdigits.modeling.export import export_classifier
-from inkdigits.modeling.loop import TrainingLoop, network_of
+from inkdigits.modeling.loop import TrainingLoop
 from inkdigits.modeling.networks import PIXEL_MEAN, PIXEL_STD
+from inkdigits.modeling.objectives import Classification, network_of, schedule_of
+from inkdigits.modeling.provenance import provenance
 from inkdigits.modeling.recipes import Recipe
 from inkdigits.modeling.settings import TrainSettings
-from inkdigits.modeling.train import provenance
+from inkdigits.runs import Run as RunFolder
 
 #: What is trained for each accuracy, in percent.
 GOALS = {"99.0": TrainSettings("fast"), "99.5": TrainSettings("default", epochs=8)}
@@ -48,15 +50,17 @@ Fit = Callable[[int, np.ndarray, np.ndarray, torch.device], Predict]  # of a see
 
 
 def ours(settings: TrainSettings, data: dataset.Dataset) -> tuple[float, Predict]:
-    """Seconds of training, and what the exported network answers."""
+    """Seconds of training, and what the exported network predicts."""
+    plan = settings.resolved_recipe()
     with tempfile.TemporaryDirectory() as folder:
+        run = RunFolder(Path(folder))
         started = time.perf_counter()
-        loop = TrainingLoop(settings.resolved_recipe(), task("digits"), data, settings, Path(folder))
+        objective = Classification(plan, task("digits"), data, settings.seed, settings.device)
+        loop = TrainingLoop(objective, schedule_of(plan), run, seed=settings.seed)
         loop.run()
         seconds = time.perf_counter() - started
-        model = Path(folder) / "model.onnx"
-        export_classifier(loop.calibrated_network(), task("digits"), model)
-        return seconds, load_model(model).predict
+        export_classifier(objective.calibrated(loop.network), task("digits"), run.model())
+        return seconds, load_model(run.model()).predict
 
 
 # --- What people use instead ---
@@ -146,13 +150,13 @@ def operations(plan: Recipe, images: int) -> float:
 
 
 def measured(seconds: float, predict: Predict, test: dataset.Split) -> Run:
-    """Of a trained classifier: its accuracy on the test set, and how many images it answers in a second."""
+    """Of a trained classifier: its accuracy on the test set, and how many images it predicts in a second."""
     images, labels = test.labelled()
     predict(images[:1000])
     started = time.perf_counter()
-    answers = predict(images)
+    predicted = predict(images)
     rate = len(images) / (time.perf_counter() - started)
-    return {"seconds": seconds, "test_accuracy": float(np.mean(answers == labels)), "images_per_second": rate}
+    return {"seconds": seconds, "test_accuracy": float(np.mean(predicted == labels)), "images_per_second": rate}
 
 
 def goal_key(goal: str, device: torch.device) -> str:
@@ -198,7 +202,7 @@ def main() -> None:
     images, labels = data.split("train").labelled()
     for goal, settings in {} if args.table else GOALS.items():
         for seed in results.missing(goal_key(goal, device), range(args.seeds)):
-            seconds, predict = ours(replace(settings, seed=seed, device=device.type), data)
+            seconds, predict = ours(replace(settings, seed=seed, device=args.device), data)
             run = {"seed": seed, **measured(seconds, predict, data.split("test")), "peak_gflops": peak_gflops(device)}
             results.add(
                 goal_key(goal, device), run | {"machine": machine(device.type), "git_commit": provenance()["git_commit"]}

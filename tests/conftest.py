@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,9 @@ from inkdigits.dataset import Dataset, Split
 
 if TYPE_CHECKING:
     from inkdigits.modeling.train import TrainResult
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # there is a process of tests for each core: PyTorch, and what it starts, take one
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

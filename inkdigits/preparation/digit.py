@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 
 from inkdigits.errors import ImageError
 from inkdigits.preparation.components import FRAMED_SIDE, without_debris, without_specks
-from inkdigits.preparation.ink import border, checked, ink
+from inkdigits.preparation.ink import border, checked, ink, resized
 
 SIDE = 28
 BOX = 20
@@ -183,8 +183,8 @@ def _scaled(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
             picture = picture.filter(ImageFilter.MaxFilter(3))
         picture = picture.reduce(2)
     pixel = max(picture.size) / BOX  # a pixel of the result, in pixels of the crop
-    width = stroke_width(np.asarray(picture)) / pixel
-    missing = min(max(width, _THINNEST), _THICKEST) - width
+    stroke = stroke_width(np.asarray(picture)) / pixel
+    missing = min(max(stroke, _THINNEST), _THICKEST) - stroke
     steps = round(abs(missing) * pixel / 2)
     if steps:
         # Room for the ink to grow into; the crop was tight.
@@ -194,9 +194,9 @@ def _scaled(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if filtered.any():
             picture = Image.fromarray(_tight(filtered))
     longest = max(picture.size)
-    size = max(1, round(picture.width * BOX / longest)), max(1, round(picture.height * BOX / longest))
+    width, height = max(1, round(picture.width * BOX / longest)), max(1, round(picture.height * BOX / longest))
     method = Image.Resampling.BOX if longest > BOX else Image.Resampling.BICUBIC
-    digit = np.asarray(picture.resize(size, method))
+    digit = resized(np.asarray(picture), width, height, method)
     # To full ink, rounded to the nearest.
     darkest = max(int(digit.max()), 1)
     digit = ((510 * digit.astype(np.int32) + darkest) // (2 * darkest)).astype(np.uint8)

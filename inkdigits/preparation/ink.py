@@ -106,14 +106,14 @@ def _paper(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The level of the paper under the (light) ink: a grey opening of a reduced picture, smoothed; uint8 (H, W)."""
     height, width = picture.shape
     longest = max(height, width)
-    small_size = width, height
+    small = picture
     if longest > _PAPER_SIDE:
-        small_size = (max(1, (2 * side * _PAPER_SIDE + longest) // (2 * longest)) for side in (width, height))  # type: ignore[assignment]
-    small = Image.fromarray(picture).resize(tuple(small_size), Image.Resampling.BOX)
-    window = max(3, _PAPER_WINDOW_PERCENT * max(small.size) // 100 | 1)
-    opened = small.filter(ImageFilter.MinFilter(window)).filter(ImageFilter.MaxFilter(window))
-    smooth = opened.filter(ImageFilter.GaussianBlur(window / 4))
-    return np.asarray(smooth.resize((width, height), Image.Resampling.BILINEAR))
+        sides = [max(1, (2 * side * _PAPER_SIDE + longest) // (2 * longest)) for side in (width, height)]
+        small = resized(picture, sides[0], sides[1], Image.Resampling.BOX)
+    window = max(3, _PAPER_WINDOW_PERCENT * max(small.shape) // 100 | 1)
+    opened = Image.fromarray(small).filter(ImageFilter.MinFilter(window)).filter(ImageFilter.MaxFilter(window))
+    smooth = np.asarray(opened.filter(ImageFilter.GaussianBlur(window / 4)))
+    return resized(smooth, width, height, Image.Resampling.BILINEAR)
 
 
 def _stroke_level(doubled: NDArray[np.int64]) -> int:
@@ -141,6 +141,15 @@ def otsu(counts: NDArray[np.integer]) -> int:
     with np.errstate(divide="ignore", invalid="ignore"):
         between = (mass[-1] * below / below[-1] - mass) ** 2 / (below * above)
     return int(np.argmax(np.nan_to_num(between, nan=0.0, posinf=0.0)))
+
+
+def resized(picture: NDArray[np.uint8], width: int, height: int, method: Image.Resampling) -> NDArray[np.uint8]:
+    """A picture, uint8 (H, W), resampled along its rows, then along its columns: uint8 (height, width).
+
+    Which of the two comes first changes the rounding. Pillow's own choice differs between its versions.
+    """
+    image = Image.fromarray(picture)
+    return np.asarray(image.resize((width, image.height), method).resize((width, height), method))
 
 
 def reduction(shape: tuple[int, ...], side: int) -> int:

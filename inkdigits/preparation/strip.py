@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkdigits.preparation.ink import MIN_CONTRAST, checked, percentile100, twice_median
+from inkdigits.preparation.ink import MIN_CONTRAST, checked, percentile100, resized, twice_median
 
 #: Height of the strips in pixels, and what their widths are multiples of.
 STRIP_HEIGHT, STRIP_STEP = 40, 32
@@ -35,21 +35,21 @@ def strip(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         ImageError: The array is no grey picture.
     """
     height, width = checked(picture).shape
-    size = _strip_width(width, height), STRIP_HEIGHT
+    columns = _strip_width(width, height)
     method = Image.Resampling.BICUBIC if height < STRIP_HEIGHT else Image.Resampling.BOX
-    levels = np.asarray(Image.fromarray(picture).resize(size, method))
+    levels = resized(picture, columns, STRIP_HEIGHT, method)
     # In halves of a level, since the median may lie between two.
     depth = twice_median(np.bincount(levels.ravel(), minlength=256)) - 2 * levels.astype(np.int64)
     # Ink is what is rare and far from the paper, so the third power weighs it against shadows, which are wide and shallow.
     # The outer parts don't vote: a brighter or darker neighbour of the line often shows there.
-    inner = depth[STRIP_HEIGHT // 8 : -STRIP_HEIGHT // 8, size[0] // 12 : size[0] - size[0] // 12]
+    inner = depth[STRIP_HEIGHT // 8 : -STRIP_HEIGHT // 8, columns // 12 : columns - columns // 12]
     if (inner**3).sum() < 0:
         depth = -depth
     # Percentiles of depths of −510 to 510, in 200ths of a level.
     full = percentile100(np.bincount(depth.ravel() + 510, minlength=1021), _FULL_PERCENTILE) - 51_000
     full = max(full, 200 * MIN_CONTRAST)
     stretched = np.clip(_PAPER + 100 * (_INK - _PAPER) * depth // full, 0, 255).astype(np.uint8)
-    return np.pad(stretched, ((0, 0), (0, -size[0] % STRIP_STEP)), constant_values=_PAPER)
+    return np.pad(stretched, ((0, 0), (0, -columns % STRIP_STEP)), constant_values=_PAPER)
 
 
 def _strip_width(width: int, height: int) -> int:
