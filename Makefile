@@ -6,8 +6,8 @@ VENV   := .venv
 RUN    := $(VENV)/bin/inkdigits
 PIP    := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 MODEL  := models/$(RECIPE)/model.onnx
-# A process of tests a core; each has one thread, so that they don't wait for each other.
-PARALLEL := -n auto --dist worksteal
+# A process of tests a core. A file stays in one of them, so that what its tests share is made once.
+PARALLEL := -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -3,7 +3,7 @@
 python benchmarks/learn.py [--epochs 30]
 
 [784, 30, 10] with the sigmoid and mini-batches of 10 on MNIST's 55,000 training images: seconds an epoch of both, in
-turns so that the machine's moods reach both, and what ours gets right on the test images after all epochs with the
+turns so that the machine's moods reach both, and the accuracy of ours on the test images after all epochs with the
 quadratic cost and η = 3.0. Then the defaults of ``inkdigits learn train``: seconds in all, and test images that are wrong.
 """
 
@@ -45,7 +45,7 @@ def epoch_seconds(train: loader.Examples) -> tuple[list[float], list[float]]:
 
 
 def nielsen(train: loader.Examples, test: loader.Examples, epochs: int, seed: int) -> float:
-    """Share of the test images that the book's network gets right."""
+    """Accuracy of the book's network on the test images, in [0, 1]."""
     network = NeuralNetwork((784, 30, 10), seed=seed)
     network.train(*train.pair, epochs=epochs, batch_size=10, lr=3.0, seed=seed)
     return float(np.mean(network.predict(test.inputs) == test.labels))
@@ -75,8 +75,8 @@ def main() -> None:
     print(f"  inkdigits.learn               {min(ours):.2f}   ({', '.join(f'{s:.2f}' for s in ours)})")
     print(f"  scikit-learn MLPClassifier    {min(theirs):.2f}   ({', '.join(f'{s:.2f}' for s in theirs)})")
     print(f"  ratio                         {np.median(theirs) / np.median(ours):.1f}")
-    right = [100 * nielsen(train, test, options.epochs, seed) for seed in range(options.seeds)]
-    print(f"  right of the test images      {np.mean(right):.2f} ± {np.std(right, ddof=1):.2f} % (n = {options.seeds})")
+    accuracy = [100 * nielsen(train, test, options.epochs, seed) for seed in range(options.seeds)]
+    print(f"  accuracy on the test images   {np.mean(accuracy):.2f} ± {np.std(accuracy, ddof=1):.2f} % (n = {options.seeds})")
     results = [default(train, test, seed) for seed in range(options.seeds)]
     seconds, wrong = np.array(results).T
     print("the defaults of inkdigits learn train")

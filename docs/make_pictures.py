@@ -60,8 +60,8 @@ def _unsure(fields: dict[str, inkdigits.FieldReading]) -> int:
     return sum(field.text is None for field in fields.values())
 
 
-def made_lines() -> Image.Image:
-    """Lines that ``inkdigits synthesize`` has made."""
+def synthetic_lines() -> Image.Image:
+    """Lines as ``inkdigits synthesize`` makes them."""
     make = maker(SynthesizeSettings("line", seed=1, height=56))
     canvas, x, y = Image.new("RGB", (1200, 330), "white"), 0, 0
     for number in range(200):
@@ -77,8 +77,8 @@ def made_lines() -> Image.Image:
     return canvas
 
 
-def made_readings(right: bool) -> Image.Image:
-    """Made lines of test digits that were read right or wrong, each with what was read and what is true."""
+def synthetic_readings(correct: bool) -> Image.Image:
+    """Synthetic lines of test digits that were read correctly or wrong, each with what was read and what is true."""
     strokes = DigitStrokes(*sources.prepare("mnist").split("test").labelled())
     canvas, shown, number = Image.new("RGB", (1200, 420), "white"), 0, 0
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(17)
@@ -86,12 +86,12 @@ def made_readings(right: bool) -> Image.Image:
         scene = scenes.line(strokes, np.random.default_rng([2, number]), height=56)
         number += 1
         reading = inkdigits.read(scene.picture, "line")
-        if (reading.best_text == scene.text) != right or not scene.text or scene.picture.shape[1] > 380:
+        if (reading.best_text == scene.text) != correct or not scene.text or scene.picture.shape[1] > 380:
             continue
         x, y = 400 * (shown % 3), 84 * (shown // 3)
         canvas.paste(Image.fromarray(scene.picture), (x, y))
-        told = reading.text if right else f"{reading.text or 'nothing'}, but it is {scene.text}"
-        pen.text((x, y + 59), told, fill="black" if right else (190, 40, 20), font=font)
+        told = reading.text if correct else f"{reading.text or 'nothing'}, but it is {scene.text}"
+        pen.text((x, y + 59), told, fill="black" if correct else (190, 40, 20), font=font)
         shown += 1
     return canvas
 
@@ -110,9 +110,9 @@ def main() -> None:
     save(reading_picture(), "reading.png")
     save(overlay.explain(inkdigits.read(EXAMPLES / "blackboard.png")), "explain.png")
     save(fields_picture(), "fields.png")
-    save(made_lines(), "made_lines.png")
-    save(made_readings(right=True), "read_right.png")
-    save(made_readings(right=False), "read_wrong.png")
+    save(synthetic_lines(), "synthetic_lines.png")
+    save(synthetic_readings(correct=True), "read_correct.png")
+    save(synthetic_readings(correct=False), "read_wrong.png")
 
 
 if __name__ == "__main__":

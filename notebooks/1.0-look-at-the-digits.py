@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 1. Look at the digits
 #
-# Before anything is trained: look. What do the images show, how are they made, which of them are odd? Many of the
+# Look before anything is trained. What do the images show, how are they made, which of them are odd? Many of the
 # mistakes that a network will make can be foreseen here.
 
 # %%
@@ -12,7 +12,7 @@ from inkdigits.features import make_features
 
 data = make_features("mnist")
 images, labels = data.split("train").labelled()
-print({name: len(part) for name, part in data.splits.items()})
+print({name: len(split) for name, split in data.splits.items()})
 print(images.shape, images.dtype, "from", images.min(), "(paper) to", images.max(), "(ink)")
 
 # %% [markdown]
@@ -54,9 +54,9 @@ show(np.concatenate([images[rng.choice(np.flatnonzero(labels == digit), 12, repl
 # %% [markdown]
 # ## How they were made
 #
-# Each digit was scaled so that its longer side has 20 pixels, of which the palest may have been lost, and placed so
-# that its *centre of mass* is the middle of the image. That can be checked: the numbers below hardly vary. It is also
-# why networks trained on MNIST fail on people's own pictures: a digit that is bigger, off the centre, or white on black
+# Each digit was scaled so that its longer side has 20 pixels, of which the palest may have been lost. Then it was moved
+# until its *centre of mass* was the middle of the image. That can be checked: the numbers below hardly vary. It is also
+# why networks trained on MNIST fail on people's own pictures. A digit that is bigger, off the centre, or white on black
 # in place of black on white is unlike anything they have met.
 
 # %%
@@ -73,7 +73,7 @@ print(f"paper: {100 * (some == 0).mean():.0f} % of all pixels; full ink: {100 * 
 # %% [markdown]
 # ## How many of each?
 #
-# If one digit were much more common than the others, always guessing it would be right often. Here each has about a
+# If one digit were much more common than the others, always guessing it would often be correct. Here each has about a
 # tenth.
 
 # %%
@@ -114,6 +114,6 @@ pairs = [(apart[a, b], a, b) for a in range(10) for b in range(a)]
 print("closest:", ", ".join(f"{b} and {a}" for _, a, b in sorted(pairs)[:4]))
 
 # %% [markdown]
-# **To try:** are there images in the training part that are the same? Labels that are wrong? (There are a few dozen.)
-# Show the twelve lightest and the twelve darkest images. What would a classifier learn that only saw how dark an
+# **To try:** are there images in the training split that are the same? Labels that are wrong? (There are a few dozen.)
+# Show the twelve lightest and the twelve darkest images. What would a classifier learn that saw only how dark an
 # image is?

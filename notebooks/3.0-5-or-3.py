@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 3. 5 or 3?
 #
-# Two digits, about as many of each, and rather alike: now accuracy says something. How far does one get with a single
-# number, with one weight for each pixel, with a network?
+# There are about as many 5s as 3s, and they are rather alike. So accuracy now says something. How far does one get with a
+# single number, with one weight for each pixel, with a network?
 
 # %%
 import os
@@ -15,7 +15,7 @@ from inkdigits.features import make_features
 from inkdigits.inference.tasks import task
 from inkdigits.learn.ann import NeuralNetwork
 
-QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
+QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
 data = make_features("mnist")
 five_or_three = task("pair:5,3")
 images, targets = five_or_three.select(data.split("train"))
@@ -23,12 +23,12 @@ held_out, held_out_targets = five_or_three.select(data.split("validation"))
 if QUICK:
     images, targets = images[:2000], targets[:2000]
 X, X_validation = (pictures.reshape(len(pictures), -1).astype(np.float32) / 255 for pictures in (images, held_out))
-print(f"{len(X):,d} images, {100 * targets.mean():.0f} % of them 5s; to choose by: {len(X_validation):,d}")
+print(f"{len(X):,d} images, {100 * targets.mean():.0f} % of them 5s; validation images: {len(X_validation):,d}")
 
 
-def right(answers: np.ndarray) -> str:
-    """Share of the validation images that are answered rightly."""
-    return f"{100 * np.mean(answers == held_out_targets):.1f} % right"
+def accuracy(predicted: np.ndarray) -> str:
+    """Share of the validation images whose prediction is correct."""
+    return f"{100 * np.mean(predicted == held_out_targets):.1f} % correct"
 
 
 # %% [markdown]
@@ -40,29 +40,29 @@ def right(answers: np.ndarray) -> str:
 ink, ink_validation = X.mean(1), X_validation.mean(1)
 middle = (ink[targets == 1].mean() + ink[targets == 0].mean()) / 2
 darker_is_five = ink[targets == 1].mean() > middle
-print("darkness:", right((ink_validation > middle) == darker_is_five))
+print("darkness:", accuracy((ink_validation > middle) == darker_is_five))
 
 # %% [markdown]
 # ## A better number: where is the ink?
 #
 # Subtract the mean 3 from the mean 5. Where the difference is blue, 5s have more ink; where it is red, 3s have.
-# Multiply an image with it, pixel by pixel, and add up: one number again, but now one that looks at the right places.
+# Multiply an image with it, pixel by pixel, and add up. That is one number again, but now it depends on where the ink is.
 
 # %%
 difference = X[targets == 1].mean(0) - X[targets == 0].mean(0)
 match, match_validation = X @ difference, X_validation @ difference
 middle = (match[targets == 1].mean() + match[targets == 0].mean()) / 2
-print("difference of the means:", right(match_validation > middle))
+print("difference of the means:", accuracy(match_validation > middle))
 
 # %% [markdown]
 # ## Weights that are learnt
 #
-# Logistic regression also has one weight a pixel, and learns which are the best. Its weights look less tidy than the
-# difference of the means, and do better: they make use of what *tells apart*, not of what is common.
+# Logistic regression also has one weight for each pixel, and learns which weights are the best. They look less tidy than
+# the difference of the means, and do better: they make use of what *tells the digits apart*, not of what is common.
 
 # %%
 regression = LogisticRegression(C=0.05, max_iter=500).fit(X, targets)
-print("logistic regression:", right(regression.predict(X_validation)))
+print("logistic regression:", accuracy(regression.predict(X_validation)))
 figure, axes = plt.subplots(1, 4, figsize=(9, 2.6), layout="constrained")
 titles = ("mean 3", "mean 5", "difference", "learnt weights")
 pictures = (X[targets == 0].mean(0), X[targets == 1].mean(0), difference, regression.coef_[0])
@@ -77,7 +77,7 @@ plt.show()
 # %% [markdown]
 # ## Those in between
 #
-# The regression gives a probability. The images for which it is near one half are those it finds hard. Are they hard
+# The regression gives a probability. It finds those images hard for which the probability is near one half. Are they hard
 # for you?
 
 # %%
@@ -93,14 +93,14 @@ plt.show()
 # %% [markdown]
 # ## Neurons in between
 #
-# With a weight a pixel, every bit of ink votes by itself. It cannot say "here or there, but not both", nor "this only
-# together with that". A layer of hidden neurons can: each looks for something of its own, and the last neuron weighs
+# With one weight for each pixel, every bit of ink votes by itself. It cannot say "here or there, but not both", nor "this
+# only together with that". A layer of hidden neurons can: each looks for something of its own, and the last neuron weighs
 # what they have found.
 
 # %%
 network = NeuralNetwork((784, 30, 2), activation="relu", cost="cross-entropy", seed=0)
 network.train(X, targets, epochs=5 if QUICK else 15, batch_size=20, lr=0.05, lr_end=0.0, momentum=0.9)
-print("30 hidden neurons:", right(network.predict(X_validation)))
+print("30 hidden neurons:", accuracy(network.predict(X_validation)))
 
 # %% [markdown]
 # Each hidden neuron has a weight for each pixel, so its weights can be looked at. Some look for a piece of stroke,
@@ -116,5 +116,5 @@ for axis, neuron in zip(axes.flat, strongest, strict=True):
 plt.show()
 
 # %% [markdown]
-# **To try:** 4 or 9? 0 or 1? Which pair of digits is the hardest for the regression, which for the network? How few
+# **To try:** 4 or 9? 0 or 1? Which pair of digits is the hardest for the regression, and which for the network? How few
 # training images are enough for 95 %?

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 5. A network from scratch
 #
-# Nothing but NumPy: what does a neural network do, how does it learn, and how does one know that it is not wrong? The
-# finished network is `inkdigits/learn/ann.py`; here its steps are done by hand. To write one yourself: `inkdigits
-# learn start my-network`.
+# What does a neural network do, how does it learn, and how does one know that it is not wrong? Nothing but NumPy is
+# needed to see. The finished network is `inkdigits/learn/ann.py`; here its steps are done by hand. `inkdigits learn start
+# my-network` lets you write one yourself.
 
 # %%
 import os
@@ -14,7 +14,7 @@ import numpy as np
 from inkdigits.learn import loader
 from inkdigits.learn.ann import NeuralNetwork
 
-QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
+QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
 train, validation = loader.load("train"), loader.load("validation")
 inputs, labels = train.inputs, train.labels
 if QUICK:
@@ -24,8 +24,8 @@ if QUICK:
 # ## Forward
 #
 # A layer multiplies its inputs with weights, adds a bias to each neuron, and squeezes the result between 0 and 1.
-# With a row for each example, a whole batch is one matrix product. Ten neurons at the end, one for each digit: the
-# most active one is the answer. With random weights that answer is a guess.
+# With a row for each example, a whole batch is one matrix product. At the end are ten neurons, one for each digit: the
+# most active one is the prediction. With random weights the prediction is a guess.
 
 # %%
 rng = np.random.default_rng(0)
@@ -41,14 +41,14 @@ def sigmoid(z: np.ndarray) -> np.ndarray:
 x, y = inputs[:100].astype(float), np.eye(10)[labels[:100]]
 a1 = sigmoid(x @ w1 + b1)
 a2 = sigmoid(a1 @ w2 + b2)
-print("shapes:", x.shape, a1.shape, a2.shape, f"   right: {np.mean(a2.argmax(1) == labels[:100]):.0%}")
+print("shapes:", x.shape, a1.shape, a2.shape, f"   correct: {np.mean(a2.argmax(1) == labels[:100]):.0%}")
 
 
 # %% [markdown]
 # ## Backward
 #
-# How wrong is it? The cost is half the squared distance between the ten outputs and what they should be, the mean
-# over the examples. *Backpropagation* tells how the cost changes with each of the 23,860 weights and biases, in one
+# How wrong is it? The cost says that: half the squared distance between the ten outputs and what they should be, as the
+# mean over the examples. *Backpropagation* tells how the cost changes with each of the 23,860 weights and biases, in one
 # sweep from the end to the start. It is nothing but the chain rule: δ is how the cost changes with a neuron's
 # weighted input, and the layer before gets its δ through the weights.
 
@@ -69,7 +69,7 @@ print(f"cost {cost(w1, b1, w2, b2):.4f}; gradients as large as the weights: {nab
 # %% [markdown]
 # ## Check it
 #
-# Backpropagation that is almost right almost learns, which is worse than an error. So compare: move one weight a
+# Backpropagation that is almost correct almost learns, which is worse than an error. So compare: move one weight a
 # little up and a little down, and see how the cost changes. Both ways to the gradient must agree in the first five
 # digits or more.
 
@@ -87,10 +87,10 @@ for row, column in [(400, 3), (350, 17), (210, 8)]:
 # %% [markdown]
 # ## A step downhill
 #
-# Move every weight a little against its gradient, and the cost falls. How far? The learning rate says. Too small and
-# it takes for ever; too large and it jumps over the valley. A cost that falls is not always good news: 0.5 is what a
-# network costs that answers 0 to everything. All its neurons are then at the flat end of their sigmoid, where no
-# gradient is left to get them out.
+# Move every weight a little against its gradient, and the cost falls. The learning rate says how far to move. If it is
+# too small, the training takes for ever; if it is too large, the step jumps over the valley. A cost that falls is not
+# always good news: a network whose outputs are all 0 has a cost of 0.5. All its neurons are then at the flat end of their
+# sigmoid, where no gradient is left to get them out.
 
 # %%
 for lr in (0.1, 1, 3, 10, 100):
@@ -100,8 +100,8 @@ for lr in (0.1, 1, 3, 10, 100):
 # %% [markdown]
 # ## And again, many thousand times
 #
-# Ten examples a step, all examples in an epoch, in a new order every time: that is stochastic gradient descent, and
-# `NeuralNetwork` does it. Watch the share that is right on images it has not learnt from.
+# A step takes ten examples, and an epoch takes all of them, in a new order every time. That is stochastic gradient
+# descent, and `NeuralNetwork` does it. Watch the accuracy on images that it has not learnt from.
 
 # %%
 network = NeuralNetwork((784, 30, 10), seed=0)
@@ -113,7 +113,7 @@ history = network.train(
     lr=3.0,
     validation=validation.pair,
     on_epoch=lambda e: print(
-        f"epoch {e.number:2d}  cost {e.cost:.4f}  {100 * (e.accuracy or 0):.2f} % right  {e.seconds:.1f} s"
+        f"epoch {e.number:2d}  cost {e.cost:.4f}  {100 * (e.accuracy or 0):.2f} % correct  {e.seconds:.1f} s"
     ),
 )
 
@@ -133,8 +133,8 @@ plt.show()
 # %% [markdown]
 # ## Learnt by heart
 #
-# Give a larger network only 500 examples and much time. It gets all of them right, and does no better on new ones for
-# it: it has learnt them by heart. That is why one measures on images that were not learnt from.
+# Give a larger network only 500 examples and much time. Its predictions become correct for all of them, but no better for
+# new ones: it has learnt the 500 by heart. That is why one measures on images that were not learnt from.
 
 # %%
 few = NeuralNetwork((784, 100, 10), activation="relu", cost="cross-entropy", seed=0)
@@ -151,7 +151,7 @@ figure, axis = plt.subplots(figsize=(6, 2.8), layout="constrained")
 epochs = [e.number for e in curve]
 axis.plot(epochs, [100 * share for share in known], label="the 500 that it learns from")
 axis.plot(epochs, [100 * (e.accuracy or 0) for e in curve], label="new ones")
-axis.set(xlabel="epoch", ylabel="right, %")
+axis.set(xlabel="epoch", ylabel="accuracy, %")
 axis.legend()
 plt.show()
 

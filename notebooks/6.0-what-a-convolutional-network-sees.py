@@ -1,9 +1,8 @@
 # %% [markdown]
 # # 6. What a convolutional network sees
 #
-# A convolutional network reads more than 99 % of the digits, and nobody told it what a stroke is. What has it found out? One
-# can look: at its filters, at what they answer, layer by layer, and at what happens when a part of the digit is
-# covered.
+# A convolutional network reads more than 99 % of the digits, and nobody told it what a stroke is. What has it found out?
+# One can look at its filters, at their outputs, layer by layer, and at what happens when a part of the digit is covered.
 
 # %%
 import os
@@ -13,25 +12,25 @@ import numpy as np
 import torch
 
 from inkdigits.features import make_features
-from inkdigits.modeling.baselines import ConvolutionalNetwork
+from inkdigits.modeling.estimators import ConvolutionalNetwork
 
-QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
+QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
 data = make_features("mnist")
 images, labels = data.split("train").labelled()
 held_out, held_out_labels = data.split("validation").labelled()
 count = 5_000 if QUICK else len(images)
 model = ConvolutionalNetwork(epochs=2).fit(images[:count].reshape(count, -1) / 255, labels[:count])
 network = model.network_
-right = np.mean(model.predict(held_out.reshape(len(held_out), -1) / 255) == held_out_labels)
-print(f"{sum(p.numel() for p in network.parameters()):,d} parameters, {100 * right:.2f} % of the validation images right")
+accuracy = np.mean(model.predict(held_out.reshape(len(held_out), -1) / 255) == held_out_labels)
+print(f"{sum(p.numel() for p in network.parameters()):,d} parameters, {100 * accuracy:.2f} % accuracy on the validation images")
 digit = held_out[int(np.flatnonzero(held_out_labels == 4)[0])]
 
 # %% [markdown]
 # ## The first layer: small templates
 #
 # Each filter is a table of 5 × 5 weights that is moved over the whole image. Where the ink below it looks like the
-# filter, it answers strongly. Blue wants ink, red wants paper: some have become detectors of edges in one direction,
-# others still look like noise after two epochs.
+# filter, its output is high. Blue wants ink, red wants paper. Some filters have become detectors of edges in one
+# direction, others still look like noise after two epochs.
 
 # %%
 filters = next(network.parameters()).detach().numpy()[:, 0]
@@ -44,9 +43,9 @@ plt.show()
 # %% [markdown]
 # ## From strokes to shapes
 #
-# What each filter answers is an image again, smaller, and it is what the next layer looks at. The first layer marks
-# edges. The second combines edges to corners and ends of strokes. In the third a point knows of almost the whole
-# digit, and nobody would recognise a digit in it any more: it is on the way from "where is ink?" to "what is it?"
+# The output of each filter is an image again, a smaller one. The next layer looks at it. The first layer finds edges. The
+# second combines edges to corners and ends of strokes. In the third a point knows of almost the whole digit, and nobody
+# would recognise a digit in it any more: it is on the way from "where is ink?" to "what is it?"
 
 # %%
 with torch.inference_mode():
@@ -65,18 +64,18 @@ print("sizes:", ", ".join("×".join(map(str, maps.shape[1:])) for maps in layers
 # %% [markdown]
 # ## Cover a part of it
 #
-# Which part of the digit is it that makes it a 4? Cover a square of 6 × 6 pixels with paper, everywhere in turn, and
-# see what becomes of the probability. Where it falls, the network needs what was there.
+# Which part of the digit makes it a 4? Cover a square of 6 × 6 pixels with paper, everywhere in turn, and see what
+# becomes of the probability. Where it falls, the network needs what was there.
 
 
 # %%
 def occlusion(picture: np.ndarray, label: int, side: int = 6) -> np.ndarray:
-    """The label's probability with a square of paper at each place, float32 (23, 23)."""
-    places = [(y, x) for y in range(28 - side + 1) for x in range(28 - side + 1)]
-    covered = np.repeat(picture[None], len(places), 0)
-    for number, (y, x) in enumerate(places):
+    """The label's probability with a square of paper at each position, float32 (23, 23)."""
+    positions = [(y, x) for y in range(28 - side + 1) for x in range(28 - side + 1)]
+    covered = np.repeat(picture[None], len(positions), 0)
+    for number, (y, x) in enumerate(positions):
         covered[number, y : y + side, x : x + side] = 0
-    return model.predict_proba(covered.reshape(len(places), -1) / 255)[:, label].reshape(28 - side + 1, -1)
+    return model.predict_proba(covered.reshape(len(positions), -1) / 255)[:, label].reshape(28 - side + 1, -1)
 
 
 figure, axes = plt.subplots(2, 6, figsize=(9, 3.2), layout="constrained")
@@ -92,12 +91,12 @@ plt.show()
 # ## Which digits lie close together?
 #
 # Before the last step each image has become 576 numbers, 64 maps of 3 × 3. Images with similar numbers are similar
-# for the network. Take the nearest ones of a digit: they are like it in *shape*, wherever the pixels are.
+# for the network. The images nearest to a digit are like it in *shape*, wherever the pixels are.
 
 # %%
 sample = held_out[:2000]
 with torch.inference_mode():
-    features = torch.cat([network.features(part.float()) for part in torch.from_numpy(sample)[:, None].split(500)]).numpy()
+    features = torch.cat([network.features(batch.float()) for batch in torch.from_numpy(sample)[:, None].split(500)]).numpy()
 features /= np.linalg.norm(features, axis=1, keepdims=True)
 figure, axes = plt.subplots(4, 11, figsize=(9, 3.4), layout="constrained")
 known = [int(np.flatnonzero(held_out_labels == label)[7]) for label in (2, 4, 5, 9)]
@@ -111,9 +110,9 @@ plt.show()
 # %% [markdown]
 # ## What it cannot see
 #
-# It has learnt from digits and nothing else, so it takes everything for one. A network's confidence speaks about
-# digits; of a letter it says nothing. The reader of this package has learnt the answer "no digit", and that makes all
-# the difference outside of MNIST (notebook 8).
+# It has learnt from digits and nothing else, so it takes everything for a digit. A network's confidence speaks about
+# digits; of a letter it says nothing. The reader of this package has learnt the class "no digit" too. That makes all the
+# difference outside of MNIST (notebook 8).
 
 # %%
 noise = np.random.default_rng(0).integers(0, 256, (1, 784)) / 255

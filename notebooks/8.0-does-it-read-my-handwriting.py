@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 8. Does it read my handwriting?
 #
-# A network with 99.6 % on MNIST reads the photo of your own 7 as a 3. Everybody who has tried knows it. Why is that,
-# and what helps?
+# A network with 99.6 % on MNIST reads the photo of your own 7 as a 3. Everybody who has tried knows that. What is the
+# reason, and what helps?
 
 # %%
 import os
@@ -13,24 +13,24 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import inkdigits
-from inkdigits import features
 from inkdigits.features import make_features
+from inkdigits.preparation import prepare
 from inkdigits.reading import overlay
 
-QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a part of the data
+QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
 EXAMPLES = next(
     folder / "examples" for folder in (Path.cwd(), *Path.cwd().parents) if (folder / "examples" / "page.jpg").exists()
 )
-model = inkdigits.load_model()
+model, reader = inkdigits.load_model(), inkdigits.Reader()
 images, labels = make_features("mnist").split("validation").labelled()
-print(f"the shipped classifier, on MNIST's validation images: {100 * np.mean(model.predict(images) == labels):.2f} % right")
+print(f"the shipped classifier, on MNIST's validation images: {100 * np.mean(model.predict(images) == labels):.2f} % correct")
 
 # %% [markdown]
 # ## Not what it knows
 #
 # Take 500 of those images and do to them what a drawing or a photo does: move them out of the centre, make them
 # smaller, swap ink and paper, add a shadow. A person reads all of these without noticing. Give them to the network
-# shrunk to 28 × 28 pixels, then prepared as MNIST's images were, and then to the reader.
+# shrunk to 28 × 28 pixels, then to the network prepared as MNIST's images were, and then to the reader.
 
 # %%
 some, truth = images[: 100 if QUICK else 500], labels[: 100 if QUICK else 500]
@@ -50,7 +50,7 @@ def shadowed(image: np.ndarray) -> np.ndarray:
     return (sheet * np.linspace(0.9, 0.35, 120)[None]).astype(np.uint8)
 
 
-HARM = {
+CORRUPTIONS = {
     "as it is, black on white": lambda image: canvas(image),
     "in a corner": lambda image: canvas(image, 28, (0, 36), 64),
     "small": lambda image: canvas(image, 28, (30, 30), 90),
@@ -58,12 +58,12 @@ HARM = {
     "a photo with a shadow": shadowed,
 }
 figure, axes = plt.subplots(1, 5, figsize=(9, 2.2), layout="constrained")
-for axis, (name, harm) in zip(axes, HARM.items(), strict=True):
-    pictures = [harm(image) for image in some]
+for axis, (name, corruption) in zip(axes, CORRUPTIONS.items(), strict=True):
+    pictures = [corruption(image) for image in some]
     as_they_are = np.stack([255 - np.asarray(Image.fromarray(p).resize((28, 28), Image.Resampling.BILINEAR)) for p in pictures])
     naive = np.mean(model.predict(as_they_are) == truth)
-    prepared = np.mean(model.predict(np.stack([features.prepare(picture) for picture in pictures])) == truth)
-    readings = inkdigits.read_many(pictures, mode="digit")
+    prepared = np.mean(model.predict(np.stack([prepare(picture) for picture in pictures])) == truth)
+    readings = reader.read_many(pictures, mode="digit")
     read = np.mean([bool(r.digits) and r.digits[0].best == label for r, label in zip(readings, truth, strict=True)])
     print(f"{name:26} as it is: {100 * naive:5.1f} %   prepared: {100 * prepared:5.1f} %   read: {100 * read:5.1f} %")
     axis.imshow(pictures[4], cmap="gray", vmin=0, vmax=255)
@@ -72,10 +72,10 @@ for axis, (name, harm) in zip(axes, HARM.items(), strict=True):
 plt.show()
 
 # %% [markdown]
-# The network is the same in the first two columns. What differs is that `features.prepare` finds out what is ink and
-# what is paper, cuts the digit out, and makes of it what MNIST's makers made: 20 pixels on its longer side, centred
-# by mass. The reader, in the third, does the same and has a network of its own, which has also learnt from digits
-# drawn with other pens on other papers.
+# The network is the same in the first two columns. The difference is that `inkdigits.preparation.prepare` finds out what
+# is ink and what is paper, cuts the digit out, and gives it the form that MNIST's digits have: 20 pixels on its longer
+# side, centred by mass. The reader, in the third column, does the same. It has a network of its own, which has also
+# learnt from synthetic pictures: digits drawn with other pens on other papers.
 #
 # ## Step by step
 #
@@ -84,33 +84,32 @@ plt.show()
 
 # %%
 plt.figure(figsize=(8, 3.5))
-plt.imshow(overlay.explain(inkdigits.read(EXAMPLES / "drawing.png")))
+plt.imshow(overlay.explain(reader.read(EXAMPLES / "drawing.png")))
 plt.axis("off")
 plt.show()
 
 # %% [markdown]
 # ## Your turn
 #
-# Here a 7 with a bar is drawn by a program; put the path of a photo of your own in its place,
-# `inkdigits.read("photo.jpg")`.
+# Here a program draws a 7 with a bar. Put the path of a photo of your own in its place: `reader.read("photo.jpg")`.
 
 # %%
 sheet = Image.new("L", (300, 260), 235)
 pen = ImageDraw.Draw(sheet)
 pen.line([(90, 60), (200, 55), (130, 210)], fill=60, width=9, joint="curve")
 pen.line([(110, 130), (195, 125)], fill=60, width=8)
-reading = inkdigits.read(sheet)
+reading = reader.read(sheet)
 print(reading.text, f"{100 * reading.digits[0].confidence:.1f} % sure")
 
 # %% [markdown]
 # ## Several digits, and the courage to say "unsure"
 #
-# Where the reader is less than 98 % sure it says `?`; `best_text` has its guess all the same. On strangers' digits
-# that refusal is right: among those it does answer, two in a thousand are wrong.
+# Where the reader is less than 98 % sure it gives `?`; `best_text` has its best guess all the same. On strangers' digits
+# this pays: among those that it does label, two in a thousand are wrong. Numbers that stand apart are parted by blanks.
 
 # %%
 for name in ("blackboard.png", "page.jpg"):
-    reading = inkdigits.read(EXAMPLES / name)
+    reading = reader.read(EXAMPLES / name)
     print(name, "→", reading.text.replace("\n", " | "))
     plt.figure(figsize=(7, 3))
     plt.imshow(reading.draw())
@@ -120,15 +119,14 @@ for name in ("blackboard.png", "page.jpg"):
 # %% [markdown]
 # ## What is no digit?
 #
-# A network that knows ten answers takes everything for a digit. The reader has learnt an eleventh: nothing of the
-# kind.
+# A network that knows ten classes takes everything for a digit. The reader has learnt an eleventh class: no digit.
 
 # %%
 letter = Image.new("L", (100, 100), 255)
 ImageDraw.Draw(letter).line([(20, 80), (50, 15), (80, 80), (65, 50), (35, 50)], fill=0, width=7)
 blank = np.full((100, 100), 250, np.uint8)
 for name, picture in (("an A", letter), ("blank paper", blank)):
-    found = inkdigits.read(picture, mode="digit").text or "nothing"
+    found = reader.read(picture, mode="digit").text or "nothing"
     seen = np.asarray(Image.fromarray(255 - np.asarray(picture)).resize((28, 28)))[None]
     probabilities = model.predict_proba(seen)[0]
     sure = 100 * probabilities.max()
@@ -136,5 +134,5 @@ for name, picture in (("an A", letter), ("blank paper", blank)):
 
 # %% [markdown]
 # **To try:** write the ten digits on paper, photograph the page, and read it. Which does it get wrong, and why? Where
-# it says `?`, would you have known? How well it reads strangers' digits, and what fails, is in
+# it gives `?`, would you have known? How well it reads strangers' digits, and what fails, is in
 # [docs/reading.md](../docs/reading.md).

@@ -61,6 +61,13 @@ def small(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def few(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of IDX files with 600 training and 100 test images, for what is slow."""
+    first = {name: split.take(np.arange(size)) for (name, split), size in zip(mnist.splits.items(), (600, 100), strict=True)}
+    return write_idx_folder(tmp_path_factory.mktemp("few"), **first)
+
+
+@pytest.fixture(scope="session")
 def small_run(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, TrainResult]:
     """A project with a finished run, ``small``, trained on the small set."""
     from inkdigits.modeling.settings import TrainSettings

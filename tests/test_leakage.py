@@ -8,6 +8,7 @@ from PIL import Image
 
 from inkdigits import leakage, preparation
 from inkdigits.dataset import Dataset
+from inkdigits.preparation.digit import renewed
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_copies_are_found_after_all_of_the_preparation(known: np.ndarray, change
 
 
 def test_prepared_anew_test_images_are_still_no_copies(known: np.ndarray, mnist: Dataset) -> None:
-    anew = np.stack([preparation.renewed(image) for image in mnist.split("test").images[:1500]])
+    anew = np.stack([renewed(image) for image in mnist.split("test").images[:1500]])
     assert not leakage.find_copies(known, anew).any()
 
 

@@ -219,4 +219,14 @@ def test_nan_pixels() -> None:
 )
 def test_any_array_is_read_without_complaint(picture: np.ndarray, mode: str) -> None:
     reading = inkdigits.read(picture, mode)
-    assert len(reading.text) == len(reading.best_text)
+    ((page),) = reading.pages
+    assert page.size == picture.shape[::-1]
+    for box in (*(digit.box for digit in page.digits), *page.ignored):
+        assert 0 <= box[0] < box[2] <= page.size[0]
+        assert 0 <= box[1] < box[3] <= page.size[1]
+    for digit in page.digits:
+        assert 0 <= float(digit.probabilities.min()) <= digit.probabilities.sum() <= 1.0001
+        assert digit.label == (digit.best if digit.confidence >= 0.98 else None)
+    assert reading.digits_text.replace("\n", "") == "".join(digit.text for digit in reading.digits)
+    assert reading.best_text.translate({32: None, 10: None}) == "".join(str(digit.best) for digit in reading.digits)
+    assert inkdigits.Reading.from_dict(json.loads(reading.to_json())) == reading

@@ -71,7 +71,11 @@ class Field:
         return (self.length, self.length) if isinstance(self.length, int) else self.length
 
     def admits(self, text: str) -> bool:
-        """Whether a text can stand in this field."""
+        """Whether a text can stand in this field.
+
+        Args:
+            text: Digits, or nothing.
+        """
         if not text:
             return self.optional
         shortest, longest = self.lengths()
@@ -146,6 +150,9 @@ class Template:
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Template:
         """A template from a JSON file.
+
+        Args:
+            path: Of the file.
 
         Raises:
             UsageError: The file is missing or no template.

@@ -1,6 +1,6 @@
 """Baselines: classical models, a network from scratch and a convolutional one, on the same three questions.
 
-Each is trained on MNIST's training part and measured once on its test images. Beside it stands what textbooks have found:
+Each is trained on MNIST's training split and measured once on its test images. Beside it stands what textbooks have found:
 A. Géron, "Hands-On Machine Learning", 3rd edition (2022), chapters 3, 5, 7 and 14, whose figures of level 1 and of SGD are
 cross-validated on training images; M. Nielsen, "Neural Networks and Deep Learning" (2015), chapters 1 and 3.
 """

@@ -176,7 +176,7 @@ def _binary_lines(binary: dict[str, Any]) -> list[str]:
 def threshold_for_precision(scores: NDArray[np.floating], targets: NDArray[np.int64], precision: float) -> dict[str, Any]:
     """The lowest threshold on the positive class's probability that gives the wanted precision, and its recall.
 
-    Choose it on validation images (``--part validation``) when it is to be used, or it will be too hopeful.
+    Choose it on validation images (``--split validation``) when it is to be used, or it will be too hopeful.
 
     Args:
         scores: float (N,), probability of the positive class.

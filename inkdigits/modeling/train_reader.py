@@ -111,11 +111,12 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     data = make_features(settings.data, project)
     start = None if settings.start is None else Run.named(settings.start, project)
     meta = run.meta() if settings.only or resume else {}
-    meta["data"] = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
+    splits = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
+    meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
     for name in NETWORKS:
         if settings.only not in (None, name):
             continue
-        identity = _identity(settings, name, meta["data"], start)
+        identity = _identity(settings, name, splits, start)
         if resume and _is_finished(run, name, meta, identity):
             continue
         meta[name] = _train(settings, name, data, run, identity, start, resume)
@@ -123,7 +124,7 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     return run
 
 
-def _identity(settings: ReaderSettings, name: Network, data: dict[str, Any], start: Run | None) -> dict[str, Any]:
+def _identity(settings: ReaderSettings, name: Network, splits: dict[str, Any], start: Run | None) -> dict[str, Any]:
     """What a checkpoint or a finished network must have been made with, to be of this training."""
     device = device_of(settings.device)
     if start is not None and not start.weights(name).is_file():
@@ -131,7 +132,7 @@ def _identity(settings: ReaderSettings, name: Network, data: dict[str, Any], sta
     return {
         "settings": {key: getattr(settings, key) for key in (f"{name}s", f"{name}_epochs", "seed")},
         "processor": [device.type, precision(device)],
-        "data": data,
+        "data": splits,
         "start": None if start is None else sha256_file(start.weights(name)),
     }
 

@@ -165,6 +165,8 @@ def normalise(inked: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if not inked.any():
         return field
     digit = _scaled(_tight(inked))
+    if not digit.any():  # too faint to outlast being averaged
+        return field
     height, width = digit.shape
     mass = float(digit.sum(dtype=np.int64))
     centre_y = float(digit.sum(1, dtype=np.int64) @ np.arange(height)) / mass
@@ -200,6 +202,8 @@ def _scaled(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # To full ink, rounded to the nearest.
     darkest = max(int(digit.max()), 1)
     digit = ((510 * digit.astype(np.int32) + darkest) // (2 * darkest)).astype(np.uint8)
+    if not digit.any():
+        return digit
     seen = _tight(digit)
     return digit if max(seen.shape) >= BOX - 1 else _scaled(seen)  # a faint edge has faded: what is left fills the box
 

@@ -18,8 +18,8 @@ _FLAT_PERCENT, _FLAT_LEVELS = 30, 3
 #: The border counts so many times more when the paper's level is looked for.
 _BORDER_WEIGHT = 4
 #: Ink that differs from its paper by fewer grey levels than this is taken for paper; on clean paper, where the levels of
-#: neighbours differ little, a smaller difference will do: so many times their usual one, and the least.
-MIN_CONTRAST, _NOISE_TIMES, _LEAST_CONTRAST = 16, 8, 6
+#: neighbours differ little, a smaller difference will do: so many times twice their median, and the least.
+MIN_CONTRAST, _NOISE_TIMES, _LEAST_CONTRAST = 16, 4, 6
 #: The strokes' level is this percentile of what is darker than Otsu's threshold.
 _STROKE_PERCENTILE = 60
 
@@ -99,7 +99,7 @@ def _least_contrast(picture: NDArray[np.uint8]) -> int:
         return _LEAST_CONTRAST
     left, right = picture[:, :-1], picture[:, 1:]
     steps = np.bincount((np.maximum(left, right) - np.minimum(left, right)).ravel(), minlength=256)
-    return int(np.clip(_NOISE_TIMES * twice_median(steps) // 2, _LEAST_CONTRAST, MIN_CONTRAST))
+    return int(np.clip(_NOISE_TIMES * twice_median(steps), _LEAST_CONTRAST, MIN_CONTRAST))
 
 
 def _paper(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

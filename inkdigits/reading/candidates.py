@@ -82,11 +82,13 @@ class PageCandidates:
         lines: Line by line, from left to right.
         ignored: Boxes of what was put aside before a network was asked.
         non_digit_limit: What is no digit with at least this probability is put aside.
+        turns: Quarter turns by which ``np.rot90`` makes the page upright.
     """
 
     lines: list[list[Candidate]]
     ignored: list[Box] = field(default_factory=list)
     non_digit_limit: float = NON_DIGIT_LIMIT
+    turns: int = 0
 
     def all(self) -> list[Candidate]:
         """Every candidate, in reading order."""
@@ -109,7 +111,7 @@ class PageCandidates:
             digits = [candidate for candidate in candidates if candidate.is_digit(self.non_digit_limit)]
             ignored += [candidate.box for candidate in candidates if not candidate.is_digit(self.non_digit_limit)]
             if digits:
-                lines.append(line_of([candidate.digit(min_confidence) for candidate in digits]))
+                lines.append(line_of([candidate.digit(min_confidence) for candidate in digits], self.turns))
         return Page(tuple(lines), tuple(ignored), size, number)
 
 

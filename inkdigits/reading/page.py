@@ -93,7 +93,7 @@ def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser, passes:
         return enlarged(turned_back(box, turns, small.shape), factor, picture.shape)
 
     lines = [[replace(candidate, box=in_picture(candidate.box)) for candidate in line] for line in page.lines]
-    return PageCandidates(lines, [in_picture(box) for box in page.ignored])
+    return PageCandidates(lines, [in_picture(box) for box in page.ignored], turns=turns)
 
 
 def _classified(picture: NDArray[np.uint8], recogniser: Recogniser) -> PageCandidates:

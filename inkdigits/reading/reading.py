@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 class Reading(Document):
     """All that was found in one picture, or in one file of several pages.
 
-    ``inkdigits.read`` gives it; ``Document`` says what it holds. A reading of an open stream cannot be drawn, since the stream
-    has been read to its end.
+    ``inkdigits.read`` gives it. A reading of an open stream cannot be drawn, since the stream has been read to its end.
+
+    Attributes:
+        pages: In their order; ``Document`` says what else follows from them.
+        source: The picture that was read, for ``draw``; it is kept as long as the reading is.
     """
 
     def to_csv(self) -> str:

@@ -59,8 +59,9 @@ class PageSchema(_Schema):
 
 
 class DocumentSchema(_Schema):
-    """A document."""
+    """A document; the command line adds the name of what was read."""
 
+    source: str | None = None
     schema_version: int
     text: str
     best_text: str

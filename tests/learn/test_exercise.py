@@ -147,9 +147,14 @@ def test_wrong_solutions_fail_at_the_right_step_with_the_right_hint(
     if kind == "an endless loop":
         quicker = tuple(replace(step, seconds=min(step.seconds, 3)) for step in steps.STEPS)
         monkeypatch.setattr("inkdigits.learn.exercise.check.STEPS", quicker)
+    names = NAMES
+    if name == "speed":  # the trainings before it would take a slow network a minute
+        shorter = tuple(step for step in steps.STEPS if step.name not in ("learns", "shuffles", "test"))
+        monkeypatch.setattr("inkdigits.learn.exercise.check.STEPS", shorter)
+        names = tuple(step.name for step in shorter)
     grade = check(submission(tmp_path, *changes))
     assert grade.failed == name
-    assert grade.passed == NAMES[: NAMES.index(name)]
+    assert grade.passed == names[: names.index(name)]
     assert grade.hint
     assert re.search(hint, grade.hint), grade.hint
 
@@ -165,7 +170,7 @@ def test_a_cheat_that_reads_the_test_labels(tmp_path: Path, home: Project) -> No
 
 
 def test_the_order_of_the_test_labels_helps_nobody(tmp_path: Path) -> None:
-    answers = steps._part("test").labels
+    answers = steps._split("test").labels
     code = f"        if len(inputs) == 10_000:\n            return np.array({answers.tolist()})\n"
     line = "        return self.forward(inputs)[-1].argmax(axis=1)"
     grade = check(submission(tmp_path, (line, code + line)))

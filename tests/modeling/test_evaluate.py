@@ -52,27 +52,30 @@ def test_a_model_is_measured_on_a_source_it_never_saw(small_run: tuple[Project, 
 def test_kaggles_file_is_caught_overlapping_the_test_set(
     mnist: Dataset, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole way: 42,000 of all 70,000 images as CSV, trained on, caught, and a submission for the other 28,000."""
+    """The whole way: three in five of all images as CSV, trained on, caught, and a submission for the others.
+
+    Kaggle's file has 42,000 of all 70,000; here it is a fifth of that.
+    """
     from inkdigits.modeling.predict import predict
 
-    images = np.concatenate([mnist.split(p).images for p in ("train", "test")])
-    labels = np.concatenate([mnist.split(p).labels for p in ("train", "test")])  # type: ignore[arg-type]
+    official = {"train": mnist.split("train").take(np.arange(12_000)), "test": mnist.split("test").take(np.arange(2_000))}
+    images, labels = (np.concatenate(both) for both in zip(*(split.labelled() for split in official.values()), strict=True))
     order = np.random.default_rng(0).permutation(len(images))
     folder = tmp_path / "digit-recognizer"
     folder.mkdir()
-    write_kaggle(folder / "train.csv", images[order[:42_000]], labels[order[:42_000]])
-    write_kaggle(folder / "test.csv", images[order[42_000:]], None)
-    run = train(TrainSettings("fast", data=f"kaggle:{folder}", epochs=1, run="kaggle"), project)
-    idx = write_idx_folder(tmp_path / "official", test=mnist.split("test"))
+    write_kaggle(folder / "train.csv", images[order[:8_400]], labels[order[:8_400]])
+    write_kaggle(folder / "test.csv", images[order[8_400:]], None)
+    run = train(TrainSettings("fast", data=f"kaggle:{folder}", epochs=3, run="kaggle"), project)
+    idx = write_idx_folder(tmp_path / "official", test=official["test"])
     with pytest.warns(LeakageWarning, match="are training images of this model"):
         result = evaluate(EvaluateSettings("kaggle", f"idx:{idx}"), project)
     assert result.copies is not None
-    # Eleven in twelve of the 42,000 were trained on; the others went to validation.
-    assert result.copies.sum() == pytest.approx(10_000 * 42 / 70 * 11 / 12, rel=0.03)
-    in_training = np.isin(np.arange(60_000, 70_000), order[:42_000])
+    # Eleven in twelve of the 8,400 were trained on; the others went to validation.
+    assert result.copies.sum() == pytest.approx(2_000 * 42 / 70 * 11 / 12, rel=0.04)
+    in_training = np.isin(np.arange(12_000, 14_000), order[:8_400])
     assert not result.copies[~in_training].any()
     figures = result.to_dict()
-    assert figures["without_training_images"]["count"] == 10_000 - result.copies.sum()
+    assert figures["without_training_images"]["count"] == 2_000 - result.copies.sum()
     assert "that it was not trained on" in result.to_table()
     with pytest.raises(LeakageError, match="evaluate on other images"):
         evaluate(EvaluateSettings("kaggle", f"idx:{idx}", strict=True), project)
@@ -80,10 +83,10 @@ def test_kaggles_file_is_caught_overlapping_the_test_set(
     answers.save(tmp_path / "submission.csv", "kaggle")
     lines = (tmp_path / "submission.csv").read_text().splitlines()
     assert lines[0] == "ImageId,Label"
-    assert len(lines) == 28_001
-    secret = write_idx_folder(tmp_path / "secret", test=Split(images[order[42_000:]], labels[order[42_000:]]))
+    assert len(lines) == 5_601
+    secret = write_idx_folder(tmp_path / "secret", test=Split(images[order[8_400:]], labels[order[8_400:]]))
     scored = evaluate(EvaluateSettings(data=f"idx:{secret}", predictions=tmp_path / "submission.csv"), project)
-    assert scored.to_dict()["accuracy"] >= 0.97
+    assert scored.to_dict()["accuracy"] >= 0.95
 
 
 def test_predictions_made_elsewhere(small: Path, project: Project, mnist: Dataset, tmp_path: Path) -> None:

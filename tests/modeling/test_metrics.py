@@ -13,11 +13,11 @@ from sklearn import metrics as reference
 from inkdigits.modeling import metrics
 from inkdigits.modeling.calibrate import fit_adaptive_temperature, fit_temperature
 from inkdigits.modeling.evaluate import threshold_for_precision
-from inkdigits.modeling.networks import tempered
+from inkdigits.modeling.networks import temperature_scaled
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+def predictions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(draw(st.integers(0, 10_000)))
     count, classes = draw(st.integers(1, 200)), draw(st.integers(2, 10))
     logits = random.normal(0, draw(st.floats(0.1, 5)), (count, classes))
@@ -26,7 +26,7 @@ def answers(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @settings(deadline=None)
-@given(answers=answers())
+@given(answers=predictions())
 def test_confusion_and_rates_agree_with_scikit_learn(answers: tuple[np.ndarray, np.ndarray]) -> None:
     probabilities, targets = answers
     predicted, classes = probabilities.argmax(1), probabilities.shape[1]
@@ -37,7 +37,7 @@ def test_confusion_and_rates_agree_with_scikit_learn(answers: tuple[np.ndarray, 
 
 
 @settings(deadline=None)
-@given(answers=answers())
+@given(answers=predictions())
 def test_risk_and_calibration_keep_their_promises(answers: tuple[np.ndarray, np.ndarray]) -> None:
     probabilities, targets = answers
     coverage, risk = metrics.risk_coverage(probabilities, targets)
@@ -60,7 +60,7 @@ def test_wilson_interval(correct: int, total: int, low: float, high: float) -> N
 
 
 @settings(deadline=None)
-@given(answers=answers(), precision=st.floats(0.05, 1))
+@given(answers=predictions(), precision=st.floats(0.05, 1))
 def test_the_threshold_is_the_lowest_that_keeps_the_precision(answers: tuple[np.ndarray, np.ndarray], precision: float) -> None:
     probabilities, targets = answers
     scores, targets = probabilities[:, 1], (targets == 1).astype(int)
@@ -83,7 +83,7 @@ def test_temperature_is_found_again() -> None:
 
 def drawn(logits: np.ndarray, temperature: float, power: float) -> np.ndarray:
     """Targets, int64 (N,), of images that a network with these logits, temperature and power is right about."""
-    true = tempered(torch.from_numpy(logits), torch.tensor(temperature), torch.tensor(power)).numpy()
+    true = temperature_scaled(torch.from_numpy(logits), torch.tensor(temperature), torch.tensor(power)).numpy()
     return (true + np.random.default_rng(1).gumbel(size=true.shape)).argmax(1)
 
 
@@ -101,9 +101,9 @@ def test_a_few_images_do_not_decide_how_a_temperature_grows() -> None:
 
 @given(logits=arrays(np.float64, (7, 10), elements=st.floats(-30, 30)), power=st.floats(0, 0.5))
 def test_a_temperature_that_grows_with_doubt_changes_no_answer(logits: np.ndarray, power: float) -> None:
-    after = tempered(torch.from_numpy(logits), torch.tensor(0.7), torch.tensor(power)).numpy()
+    after = temperature_scaled(torch.from_numpy(logits), torch.tensor(0.7), torch.tensor(power)).numpy()
     best = logits.argmax(1)
     np.testing.assert_array_equal(after[np.arange(7), best], after.max(1))
     two = np.sort(np.stack([logits[:, 0], np.zeros(7)], 1), 0)  # of two classes, the surer stays the surer
-    sharper = torch.softmax(tempered(torch.from_numpy(two), torch.tensor(0.7), torch.tensor(power)), 1).numpy()
+    sharper = torch.softmax(temperature_scaled(torch.from_numpy(two), torch.tensor(0.7), torch.tensor(power)), 1).numpy()
     assert (np.diff(sharper[:, 0]) >= -1e-12).all()

@@ -80,8 +80,8 @@ def test_the_model_file_tells_nothing_of_this_machine(fast: TrainResult) -> None
         assert word not in content
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(small: Path, project: Project) -> None:
-    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1)
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(few: Path, project: Project) -> None:
+    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1)
     models = []
     for run, seed in (("a", 0), ("b", 0), ("c", 1)):
         torch.manual_seed(len(models))  # whatever was drawn before
@@ -90,10 +90,10 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(small: Path, pr
 
 
 @pytest.mark.parametrize("recipe", ["fast", "default", "best"])
-def test_a_killed_run_ends_with_the_same_weights(small: Path, project: Project, recipe: str) -> None:
-    settings = TrainSettings(recipe, data=f"idx:{small}", epochs=3, run="whole")
+def test_a_killed_run_ends_with_the_same_weights(few: Path, project: Project, recipe: str) -> None:
+    settings = TrainSettings(recipe, data=f"idx:{few}", epochs=3, run="whole")
     whole = train(settings, project).folder
-    words = ["train", "--recipe", recipe, "--data", f"idx:{small}", "--epochs", "3", "--run", "killed"]
+    words = ["train", "--recipe", recipe, "--data", f"idx:{few}", "--epochs", "3", "--run", "killed"]
     command = [sys.executable, "-m", "inkdigits", *words]
     killed = project.models / "killed"
     process = subprocess.Popen(command, env={**os.environ})
@@ -109,8 +109,8 @@ def test_a_killed_run_ends_with_the_same_weights(small: Path, project: Project, 
     assert not (killed / "checkpoint.pt").exists()
 
 
-def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(small: Path, project: Project) -> None:
-    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
+def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(few: Path, project: Project) -> None:
+    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
     train(settings, project)
     checkpoint = project.models / "r" / "checkpoint.pt"
     torch.save({"identity": {"settings": "other"}}, checkpoint)
@@ -125,8 +125,8 @@ def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(small: 
         train(settings, project, resume=True)
 
 
-def test_resuming_a_finished_run_leaves_it(small: Path, project: Project) -> None:
-    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
+def test_resuming_a_finished_run_leaves_it(few: Path, project: Project) -> None:
+    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
     first = train(settings, project)
     before = (first.folder / "model.onnx").stat().st_mtime_ns
     again = train(settings, project, resume=True)
@@ -135,9 +135,9 @@ def test_resuming_a_finished_run_leaves_it(small: Path, project: Project) -> Non
 
 
 def test_a_finished_run_of_a_changed_recipe_is_trained_again(
-    small: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+    few: Path, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
+    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
     first = train(settings, project)
     (first.folder / "model-int8.onnx").write_bytes(b"of the earlier run")
     monkeypatch.setitem(RECIPES, "fast", replace(RECIPES["fast"], label_smoothing=0.3))
@@ -228,12 +228,12 @@ def test_precise_norm_takes_its_statistics_from_training_images_as_they_are(
     assert error() < before / 20
 
 
-def test_a_teacher_of_another_task_is_refused(small: Path, project: Project) -> None:
-    train(TrainSettings("fast", "is:5", f"idx:{small}", epochs=1, run="fives"), project)
+def test_a_teacher_of_another_task_is_refused(few: Path, project: Project) -> None:
+    train(TrainSettings("fast", "is:5", f"idx:{few}", epochs=1, run="fives"), project)
     with pytest.raises(UsageError, match="the teacher fives has learnt the task is:5"):
-        train(TrainSettings("fast", data=f"idx:{small}", teachers=("fives",)), project)
+        train(TrainSettings("fast", data=f"idx:{few}", teachers=("fives",)), project)
     with pytest.raises(ModelError, match="holds no finished run"):
-        train(TrainSettings("fast", data=f"idx:{small}", teachers=("nobody",)), project)
+        train(TrainSettings("fast", data=f"idx:{few}", teachers=("nobody",)), project)
 
 
 def test_float32_is_used_where_the_processor_lacks_bfloat16(
@@ -279,16 +279,16 @@ def test_a_network_accepts_all_its_images_at_once_or_one_by_one() -> None:
         ({"run": ""}, "cannot name a run"),
     ],
 )
-def test_wrong_settings_are_named(small: Path, project: Project, changes: dict[str, object], message: str) -> None:
+def test_wrong_settings_are_named(few: Path, project: Project, changes: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        train(replace(TrainSettings("fast", data=f"idx:{small}"), **changes), project)  # type: ignore[arg-type]
+        train(replace(TrainSettings("fast", data=f"idx:{few}"), **changes), project)  # type: ignore[arg-type]
     assert not project.models.exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there(small: Path, project: Project) -> None:
+def test_a_gpu_that_is_not_there(few: Path, project: Project) -> None:
     with pytest.raises(UsageError, match="finds no GPU"):
-        train(TrainSettings("fast", data=f"idx:{small}", device="cuda"), project)
+        train(TrainSettings("fast", data=f"idx:{few}", device="cuda"), project)
 
 
 def test_too_few_images(project: Project, mnist: Dataset, tmp_path: Path) -> None:
@@ -297,17 +297,17 @@ def test_too_few_images(project: Project, mnist: Dataset, tmp_path: Path) -> Non
         train(TrainSettings("fast", data=f"idx:{folder}"), project)
 
 
-def test_curves_for_tensorboard(small: Path, project: Project) -> None:
+def test_curves_for_tensorboard(few: Path, project: Project) -> None:
     pytest.importorskip("tensorboard")
-    folder = train(TrainSettings("fast", data=f"idx:{small}", epochs=1, run="tb"), project, tensorboard=True).folder
+    folder = train(TrainSettings("fast", data=f"idx:{few}", epochs=1, run="tb"), project, tensorboard=True).folder
     (events,) = (folder / "tensorboard").glob("events.*")
     assert b"validation_accuracy" in events.read_bytes()
 
 
-def test_tensorboard_is_an_extra(small: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_is_an_extra(few: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(MissingExtraError, match=r"inkdigits\[tensorboard\]"):
-        train(TrainSettings("fast", data=f"idx:{small}", run="tb"), project, tensorboard=True)
+        train(TrainSettings("fast", data=f"idx:{few}", run="tb"), project, tensorboard=True)
 
 
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
@@ -324,9 +324,9 @@ def test_interim_and_processed_are_reused(home: Project, mnist: Dataset) -> None
 
 
 def test_a_run_of_another_processor_is_not_taken_for_finished(
-    small: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+    few: Path, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, run="r")
+    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
     first = train(settings, project)
     monkeypatch.setattr(devices, "has_bfloat16", lambda device: first.meta["precision"] == "float32")
     again = train(settings, project, resume=True)

@@ -46,6 +46,12 @@ def pictures() -> dict[str, np.ndarray]:
         "line": np.hstack([paper(image, 2, 2, 0.7, 235) for image in images[8:13]]),
         "small-line": np.hstack([paper(image, 1, 1, 0.5, 220)[3:27] for image in images[13:17]]),
     }
+    dim, edge = images[19].copy(), np.zeros((28, 28), np.uint8)
+    dim[dim >= 254] = 253
+    rows, columns = np.flatnonzero(images[20].any(1)), np.flatnonzero(images[20].any(0))
+    tight = images[20][rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    edge[: tight.shape[0], 4 : 4 + tight.shape[1]] = tight  # at the upper edge, but with its middle above 14
+    found |= {"dim": dim, "edge": edge}
     framed = paper(images[17], 2, 14, 0.7, 235)
     framed[:3] = framed[-3:] = framed[:, :2] = framed[:, -4:] = 70
     ruled = paper(images[18], 2, 10, 0.7, 235)
@@ -61,7 +67,38 @@ def _drawn() -> dict[str, np.ndarray]:
     speckled = np.full((50, 50), 240, np.uint8)
     speckled[10:40, 20:26], speckled[5, 5], speckled[44, 40] = 20, 90, 60
     faded = np.array([[0, 11, 16], [16, 16, 16]], np.uint8)
-    return {"blank": blank, "pixel": pixel, "bar": bar, "hairline": hairline, "speckled": speckled, "faded": faded}
+    column = np.array([[9], [200], [13], [240], [90]], np.uint8)
+    diagonal = np.full((240, 220), 230, np.uint8)
+    diagonal[np.arange(20, 200), np.arange(20, 200)] = diagonal[np.arange(21, 201), np.arange(20, 200)] = 40
+    cell = np.full((64, 60), 235, np.uint8)
+    cell[20:46, 26:31], cell[20:24, 26:40] = 60, 60
+    one_ruling, short_ruling, crossing, aside = cell.copy(), cell.copy(), cell.copy(), cell.copy()
+    one_ruling[9, :] = 90
+    short_ruling[55, 0:30], short_ruling[50, 0:29], short_ruling[:, 59] = 90, 90, 120  # half a row, just less, and a side
+    crossing[:, 44:46] = 80  # a stroke from the upper to the lower border
+    aside[30:36, :6] = 50  # a neighbour that looks in
+    long, tall = np.tile(np.array([[250], [20], [20], [250]], np.uint8), 500), np.full((200, 10), 220, np.uint8)
+    long[:, ::7], tall[40:160, 4:6] = 250, 30
+    grain = (np.add.outer(np.arange(40) * 7, np.arange(50) * 3) % 4).astype(np.uint8)
+    pale = 240 - grain
+    pale[8:32, 22:27] -= 10
+    return {
+        "blank": blank,
+        "pixel": pixel,
+        "bar": bar,
+        "hairline": hairline,
+        "speckled": speckled,
+        "faded": faded,
+        "column": column,
+        "diagonal": diagonal,
+        "one-ruling": one_ruling,
+        "short-ruling": short_ruling,
+        "crossing": crossing,
+        "aside": aside,
+        "long": long,
+        "tall": tall,
+        "pale-grain": pale,
+    }
 
 
 def vectors(name: str, picture: np.ndarray) -> dict[str, np.ndarray]:

@@ -156,7 +156,7 @@ def ink(picture: Picture) -> Picture:
     least = 6
     if picture.shape[1] > 1:
         steps = abs(np.diff(picture.astype(int), axis=1))
-        least = min(max(8 * median2(steps.ravel().tolist()) // 2, 6), 16)
+        least = min(max(4 * median2(steps.ravel().tolist()), 6), 16)
     if full < 200 * least:
         return np.zeros(picture.shape, np.uint8)
     return np.clip(34_000 * depth2 // full - 85, 0, 255).astype(np.uint8)
@@ -286,6 +286,8 @@ def normalise(inked: Picture) -> Picture:
     if not inked.any():
         return field
     digit = scaled(tight(inked))
+    if not digit.any():
+        return field
     start = []
     for axis in (1, 0):
         profile = digit.sum(axis, dtype=int).tolist()
@@ -313,6 +315,8 @@ def scaled(crop: Picture) -> Picture:
     digit = resized(crop, *sides, box if longest > 20 else bicubic)
     darkest = max(int(digit.max()), 1)
     digit = ((510 * digit.astype(int) + darkest) // (2 * darkest)).astype(np.uint8)
+    if not digit.any():
+        return digit
     seen = tight(digit)
     return digit if max(seen.shape) >= 19 else scaled(seen)
 
