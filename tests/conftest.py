@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from inkdigits import formats, sources
+from inkdigits import dataset, formats, sources
 from inkdigits.cli import main
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset, Split
+from tests.make_data import FILE
 
 if TYPE_CHECKING:
     from inkdigits.modeling.train import TrainResult
@@ -53,17 +54,21 @@ def write_idx_folder(folder: Path, **splits: Split) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of IDX files with the first 3,000 training and 1,000 test images."""
-    folder = tmp_path_factory.mktemp("small")
-    first = {name: split.take(np.arange(size)) for (name, split), size in zip(mnist.splits.items(), (3000, 1000), strict=True)}
-    return write_idx_folder(folder, **first)
+def sample() -> Dataset:
+    """The first 3,000 training and 1,000 test images of MNIST, which are in the repository."""
+    return dataset.load(FILE)
 
 
 @pytest.fixture(scope="session")
-def few(mnist: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small(sample: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of IDX files with the sample."""
+    return write_idx_folder(tmp_path_factory.mktemp("small"), **sample.splits)
+
+
+@pytest.fixture(scope="session")
+def few(sample: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of IDX files with 600 training and 100 test images, for what is slow."""
-    first = {name: split.take(np.arange(size)) for (name, split), size in zip(mnist.splits.items(), (600, 100), strict=True)}
+    first = {name: sample.split(name).take(np.arange(size)) for name, size in (("train", 600), ("test", 100))}
     return write_idx_folder(tmp_path_factory.mktemp("few"), **first)
 
 

@@ -16,6 +16,7 @@ from inkdigits.files import atomic, read_json
 from inkdigits.splits import held_out
 
 
+@pytest.mark.slow
 def test_mnist_is_split_55_to_5_and_nothing_is_lost(home: Project, mnist: Dataset) -> None:
     data = make_features("mnist", home)
     assert {name: len(part) for name, part in data.splits.items()} == {"train": 55_000, "validation": 5_000, "test": 10_000}
@@ -46,6 +47,7 @@ def test_a_share_outside_its_range() -> None:
         held_out(Split(np.zeros((2, 28, 28), np.uint8), np.zeros(2, np.int64)), 1.5)
 
 
+@pytest.mark.slow
 def test_a_damaged_interim_file_is_made_again(project: Project) -> None:
     first = sources.prepare("sklearn")
     path = project.interim / "sklearn.npz"

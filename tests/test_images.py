@@ -17,35 +17,36 @@ from inkdigits.dataset import Dataset
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
 
 
-def paper(mnist: Dataset, number: int) -> Image.Image:
-    return Image.fromarray(255 - np.kron(np.pad(mnist.split("test").images[number], 6), np.ones((4, 4), np.uint8)))
+def paper(sample: Dataset, number: int) -> Image.Image:
+    return Image.fromarray(255 - np.kron(np.pad(sample.split("test").images[number], 6), np.ones((4, 4), np.uint8)))
 
 
 @pytest.fixture
-def tiff(mnist: Dataset) -> bytes:
+def tiff(sample: Dataset) -> bytes:
     file = io.BytesIO()
-    first, *rest = [paper(mnist, number) for number in range(3)]
+    first, *rest = [paper(sample, number) for number in range(3)]
     first.save(file, "TIFF", save_all=True, append_images=rest)
     return file.getvalue()
 
 
-def test_all_pages_of_a_tiff(tiff: bytes, mnist: Dataset) -> None:
+def test_all_pages_of_a_tiff(tiff: bytes, sample: Dataset) -> None:
     reading = inkdigits.read(tiff, "digit")
     assert reading.best_text == "7\n2\n1"
     assert [page.number for page in reading.pages] == [1, 2, 3]
     pages = list(inkdigits.read_pages(tiff, "digit"))
     assert [page.best_text for page in pages] == ["7", "2", "1"]
     assert [page.to_dict()["pages"][0]["number"] for page in pages] == [1, 2, 3]
-    drawn = np.asarray(inkdigits.read(np.asarray(paper(mnist, 1)), "digit").draw())
+    drawn = np.asarray(inkdigits.read(np.asarray(paper(sample, 1)), "digit").draw())
     np.testing.assert_array_equal(np.asarray(pages[1].draw()), drawn)  # the second page has its box too
     for pages_in, hocr in ((3, reading.to_hocr()), (1, pages[1].to_hocr())):
         assert hocr.count('class="ocr_page"') == pages_in
         assert hocr.count('class="ocrx_cinfo"') == pages_in
 
 
-def test_a_tiff_of_200_pages_is_streamed(mnist: Dataset) -> None:
+@pytest.mark.slow
+def test_a_tiff_of_200_pages_is_streamed(sample: Dataset) -> None:
     file = io.BytesIO()
-    page = paper(mnist, 0).resize((800, 800))
+    page = paper(sample, 0).resize((800, 800))
     page.save(file, "TIFF", save_all=True, append_images=[page] * 199, compression="tiff_lzw")
     inkdigits.read(page)  # whatever is loaded once
     tracemalloc.start()
@@ -56,10 +57,10 @@ def test_a_tiff_of_200_pages_is_streamed(mnist: Dataset) -> None:
     assert peak < 60e6  # all pages at once would be 128 MB
 
 
-def test_small_copies_of_pages_are_no_pages(mnist: Dataset) -> None:
+def test_small_copies_of_pages_are_no_pages(sample: Dataset) -> None:
     copy = TiffImagePlugin.ImageFileDirectory_v2()
     copy[254] = 1
-    first, second = paper(mnist, 0), paper(mnist, 1)
+    first, second = paper(sample, 0), paper(sample, 1)
     file = io.BytesIO()
     small = first.resize((40, 40))
     small.encoderinfo = {"tiffinfo": copy}
@@ -72,30 +73,30 @@ def test_small_copies_of_pages_are_no_pages(mnist: Dataset) -> None:
 @pytest.mark.parametrize(
     ("kind", "white"), [(np.uint16, 1023), (np.uint16, 4095), (np.uint16, 65535), (np.int32, 2**24 - 1), (np.float32, 1)]
 )
-def test_grey_of_any_depth(mnist: Dataset, kind: type, white: float) -> None:
-    grey = np.asarray(paper(mnist, 0))
+def test_grey_of_any_depth(sample: Dataset, kind: type, white: float) -> None:
+    grey = np.asarray(paper(sample, 0))
     file = io.BytesIO()
     Image.fromarray((grey / 255 * white).astype(kind)).save(file, "TIFF")
     np.testing.assert_allclose(images.load(file.getvalue()).astype(int), grey, atol=1)
 
 
 @pytest.mark.parametrize("ink", [0, 255, 200])
-def test_ink_of_any_colour_on_transparent_ground(mnist: Dataset, ink: int) -> None:
-    alpha = 255 - np.asarray(paper(mnist, 0))
+def test_ink_of_any_colour_on_transparent_ground(sample: Dataset, ink: int) -> None:
+    alpha = 255 - np.asarray(paper(sample, 0))
     picture = Image.fromarray(np.dstack([np.full_like(alpha, ink)] * 3 + [alpha]))
     assert inkdigits.read(picture, "digit").text == "7"
 
 
-def test_a_scan_with_transparent_corners_keeps_its_white_paper(mnist: Dataset) -> None:
-    grey = np.asarray(paper(mnist, 0))
+def test_a_scan_with_transparent_corners_keeps_its_white_paper(sample: Dataset) -> None:
+    grey = np.asarray(paper(sample, 0))
     alpha = np.full_like(grey, 255)
     alpha[:20, :20] = 0
     assert images.load(Image.fromarray(np.dstack([grey] * 3 + [alpha])))[0, 0] == 255
 
 
-def test_what_is_no_picture_is_named(mnist: Dataset) -> None:
+def test_what_is_no_picture_is_named(sample: Dataset) -> None:
     content = io.BytesIO()
-    paper(mnist, 0).save(content, "PNG")
+    paper(sample, 0).save(content, "PNG")
     assert inkdigits.read(bytearray(content.getvalue()), "digit").text == "7"
     assert inkdigits.read(memoryview(content.getvalue()), "digit").text == "7"
     for wrong in (None, ["a.png"], 5):
@@ -115,8 +116,8 @@ def test_a_bomb_is_told_our_own_limit() -> None:
         inkdigits.read(file.getvalue())
 
 
-def test_a_large_picture_of_one_digit_has_its_box_at_full_size(mnist: Dataset) -> None:
-    small = np.asarray(paper(mnist, 0))
+def test_a_large_picture_of_one_digit_has_its_box_at_full_size(sample: Dataset) -> None:
+    small = np.asarray(paper(sample, 0))
     large = np.kron(small, np.ones((20, 20), np.uint8))  # 3,200 pixels wide
     found = inkdigits.read(large, "digit").digits[0]
     assert found.label == 7
@@ -128,18 +129,18 @@ def test_a_tiff_that_breaks_off(tiff: bytes) -> None:
         inkdigits.read(tiff[: len(tiff) // 2])
 
 
-def test_a_pdf(mnist: Dataset, tmp_path: Path) -> None:
+def test_a_pdf(sample: Dataset, tmp_path: Path) -> None:
     pytest.importorskip("pypdfium2")
-    paper(mnist, 0).save(tmp_path / "p.pdf", save_all=True, append_images=[paper(mnist, 1)], resolution=100)
+    paper(sample, 0).save(tmp_path / "p.pdf", save_all=True, append_images=[paper(sample, 1)], resolution=100)
     assert inkdigits.read(tmp_path / "p.pdf", "digit").best_text == "7\n2"
     with pytest.raises(ImageError, match="cannot be read as a PDF"):
         inkdigits.read(b"%PDF-1.4 and nothing more")
 
 
-def test_heic(mnist: Dataset, tmp_path: Path) -> None:
+def test_heic(sample: Dataset, tmp_path: Path) -> None:
     heif = pytest.importorskip("pillow_heif")
     heif.register_heif_opener()
-    paper(mnist, 0).convert("RGB").save(tmp_path / "p.heic")
+    paper(sample, 0).convert("RGB").save(tmp_path / "p.heic")
     assert inkdigits.read(tmp_path / "p.heic", "digit").best_text == "7"
 
 

@@ -10,6 +10,8 @@ from inkdigits import leakage, preparation
 from inkdigits.dataset import Dataset
 from inkdigits.preparation.digit import renewed
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def known(mnist: Dataset) -> np.ndarray:

@@ -12,6 +12,8 @@ import pytest
 
 from inkdigits.config import Project
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parents[1] / "notebooks"
 PAGES = Path(__file__).parents[1] / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.py"))

@@ -48,8 +48,8 @@ def test_path_bytes_stream_picture_and_array_give_the_same() -> None:
     assert inkdigits.read(path).to_json() == readings[0].to_json()
 
 
-def test_one_digit_in_many_pictures_at_once(mnist: Dataset) -> None:
-    part = mnist.split("test").take(np.arange(200))
+def test_one_digit_in_many_pictures_at_once(sample: Dataset) -> None:
+    part = sample.split("test").take(np.arange(200))
     readings = inkdigits.read_many(list(part.images), mode="digit")
     found = np.array([reading.digits[0].best for reading in readings])
     assert (found == part.labels).mean() >= 0.985
@@ -58,17 +58,17 @@ def test_one_digit_in_many_pictures_at_once(mnist: Dataset) -> None:
     assert readings[3].digits[0].box == alone.box
 
 
-def test_the_box_of_one_digit_is_around_its_ink(mnist: Dataset) -> None:
+def test_the_box_of_one_digit_is_around_its_ink(sample: Dataset) -> None:
     sheet = np.full((120, 200), 250, np.uint8)
-    sheet[60:88, 130:158] -= (mnist.split("test").images[0] * 0.9).astype(np.uint8)
+    sheet[60:88, 130:158] -= (sample.split("test").images[0] * 0.9).astype(np.uint8)
     left, top, right, bottom = inkdigits.read(sheet, "digit").digits[0].box
     assert 128 <= left < 140 < 148 < right <= 160
     assert 58 <= top < 70 < 80 < bottom <= 90
 
 
-def test_modes(mnist: Dataset) -> None:
+def test_modes(sample: Dataset) -> None:
     sheet = np.zeros((80, 60), np.uint8)
-    sheet[4:32, 4:32], sheet[44:72, 24:52] = mnist.split("test").images[:2]
+    sheet[4:32, 4:32], sheet[44:72, 24:52] = sample.split("test").images[:2]
     assert len(inkdigits.read(sheet, "page").lines) == len(inkdigits.read(sheet, "auto").lines) == 2
     assert len(inkdigits.read(sheet, "line").lines) == 1
     assert len(inkdigits.read(sheet, "digit").digits) == 1
@@ -97,9 +97,9 @@ def test_a_page_on_its_side_or_head(turns: int) -> None:
     np.testing.assert_allclose(turned.digits[0].box, box, atol=3)
 
 
-def test_digits_that_touch_are_read_as_a_line_and_on_a_page(mnist: Dataset) -> None:
+def test_digits_that_touch_are_read_as_a_line_and_on_a_page(sample: Dataset) -> None:
     sheet = np.zeros((120, 200), np.uint8)
-    first, second = (np.kron(mnist.split("test").images[i], np.ones((2, 2), np.uint8)) for i in (0, 1))
+    first, second = (np.kron(sample.split("test").images[i], np.ones((2, 2), np.uint8)) for i in (0, 1))
     sheet[30:86, 40:96] = first
     sheet[30:86, 74:130] = np.maximum(sheet[30:86, 74:130], second)
     sheet[58:62, 80:96] = 255  # a stroke that joins them
@@ -121,9 +121,9 @@ def test_a_letter_a_scribble_and_a_blot_get_no_label() -> None:
     assert inkdigits.read(scribble, "digit").text in ("", "?")
 
 
-def test_a_ruling_line_and_dots_are_put_aside(mnist: Dataset) -> None:
+def test_a_ruling_line_and_dots_are_put_aside(sample: Dataset) -> None:
     sheet = np.zeros((100, 200), np.uint8)
-    sheet[20:48, 20:48], sheet[20:48, 80:108] = mnist.split("test").images[:2]
+    sheet[20:48, 20:48], sheet[20:48, 80:108] = sample.split("test").images[:2]
     sheet[80:82, 5:195] = 200
     sheet[44:47, 60:63] = 255
     assert inkdigits.read(sheet, "line").best_text == "72"
@@ -142,8 +142,8 @@ def test_a_ruling_line_and_dots_are_put_aside(mnist: Dataset) -> None:
     + [("JPEG", mode) for mode in ("L", "RGB", "CMYK")]
     + [("WEBP", "RGB"), ("WEBP", "RGBA"), ("BMP", "1"), ("BMP", "L"), ("BMP", "RGB"), ("GIF", "L"), ("GIF", "P")],
 )
-def test_every_kind_of_picture_is_read_alike(form: str, mode: str, mnist: Dataset) -> None:
-    paper = Image.fromarray(255 - np.kron(mnist.split("test").images[0], np.ones((5, 5), np.uint8)))
+def test_every_kind_of_picture_is_read_alike(form: str, mode: str, sample: Dataset) -> None:
+    paper = Image.fromarray(255 - np.kron(sample.split("test").images[0], np.ones((5, 5), np.uint8)))
     picture = Image.fromarray(np.asarray(paper).astype(np.uint16) * 257) if mode == "I;16" else paper.convert(mode)
     file = io.BytesIO()
     picture.save(file, form)
@@ -151,15 +151,15 @@ def test_every_kind_of_picture_is_read_alike(form: str, mode: str, mnist: Datase
     assert reading.text == "7"
 
 
-def test_transparent_is_paper(mnist: Dataset) -> None:
-    ink = np.kron(mnist.split("test").images[0], np.ones((5, 5), np.uint8))
+def test_transparent_is_paper(sample: Dataset) -> None:
+    ink = np.kron(sample.split("test").images[0], np.ones((5, 5), np.uint8))
     black = np.zeros((*ink.shape, 4), np.uint8)
     black[:, :, 3] = ink
     assert inkdigits.read(black, "digit").text == "7"
 
 
-def test_camera_orientation_is_applied(mnist: Dataset, tmp_path: Path) -> None:
-    paper = Image.fromarray(255 - np.kron(mnist.split("test").images[0], np.ones((5, 5), np.uint8)))
+def test_camera_orientation_is_applied(sample: Dataset, tmp_path: Path) -> None:
+    paper = Image.fromarray(255 - np.kron(sample.split("test").images[0], np.ones((5, 5), np.uint8)))
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned
     paper.rotate(90, expand=True).save(tmp_path / "p.jpg", exif=exif)
@@ -177,9 +177,9 @@ def test_a_program_is_no_picture() -> None:
         inkdigits.read(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
 
 
-def test_a_truncated_picture(mnist: Dataset) -> None:
+def test_a_truncated_picture(sample: Dataset) -> None:
     file = io.BytesIO()
-    Image.fromarray(np.kron(mnist.split("test").images[0], np.ones((9, 9), np.uint8))).save(file, "JPEG")
+    Image.fromarray(np.kron(sample.split("test").images[0], np.ones((9, 9), np.uint8))).save(file, "JPEG")
     with pytest.raises(ImageError, match="truncated"):
         inkdigits.read(file.getvalue()[:-600])
 
@@ -212,6 +212,7 @@ def test_nan_pixels() -> None:
         inkdigits.read(Image.fromarray(np.full((5, 5), np.nan, np.float32)))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     picture=hnp.arrays(np.uint8, st.tuples(st.integers(1, 80), st.integers(1, 80))),

@@ -53,9 +53,9 @@ class Counter:
         Session.run = self._run  # type: ignore[method-assign]
 
 
-def sheet(mnist: Dataset, rows: list[str], pitch: int = 56) -> np.ndarray:
+def sheet(sample: Dataset, rows: list[str], pitch: int = 56) -> np.ndarray:
     """Clear digits of MNIST's test set in rows on paper: uint8 (H, W)."""
-    images, labels = mnist.split("test").labelled()
+    images, labels = sample.split("test").labelled()
     ink = np.zeros((pitch * len(rows) + 30, pitch * max(map(len, rows)) + 30), np.uint8)
     rng = np.random.default_rng(2)
     for r, row in enumerate(rows):
@@ -66,8 +66,8 @@ def sheet(mnist: Dataset, rows: list[str], pitch: int = 56) -> np.ndarray:
 
 
 @pytest.mark.parametrize("mode", ["page", "auto"])
-def test_a_digit_is_classified_once(mnist: Dataset, mode: str) -> None:
-    picture = sheet(mnist, ["20481", "93715", "60254", "88407", "16392"])
+def test_a_digit_is_classified_once(sample: Dataset, mode: str) -> None:
+    picture = sheet(sample, ["20481", "93715", "60254", "88407", "16392"])
     reader = inkdigits.Reader()
     with Counter() as counter:
         (reading,) = reader.read_many([picture], mode)  # type: ignore[arg-type]
@@ -94,9 +94,9 @@ def test_a_line_is_read_once_in_auto() -> None:
     assert [auto.strips.count(strip) for strip in line.strips] == [1] * len(line.strips)
 
 
-def test_many_single_digits_make_one_batch(mnist: Dataset) -> None:
+def test_many_single_digits_make_one_batch(sample: Dataset) -> None:
     with Counter() as counter:
-        readings = inkdigits.Reader().read_many(list(mnist.split("test").images[:300]), "digit")
+        readings = inkdigits.Reader().read_many(list(sample.split("test").images[:300]), "digit")
     assert len(counter.crops) == len(readings) == 300
     assert not counter.strips
 
@@ -113,6 +113,7 @@ def pictures() -> Iterator[tuple[Any, str]]:
             yield source, mode
 
 
+@pytest.mark.slow
 def test_eight_threads_read_what_one_reads_and_leave_the_process_as_it_was(tmp_path: Path) -> None:
     reader = inkdigits.Reader(threads=1)
     work = list(pictures())
@@ -161,6 +162,7 @@ def _read_in_child(reader: inkdigits.Reader, pipe: Any) -> None:
     pipe.send([reader.read(EXAMPLES / name).to_json() for name in ("drawing.png", "blackboard.png")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_reader_survives_a_new_process(method: str) -> None:
     reader = inkdigits.Reader()
@@ -222,12 +224,12 @@ def test_a_bad_picture_among_many_is_named_or_returned() -> None:
         inkdigits.read_many([good], on_error="ignore")  # type: ignore[call-overload]
 
 
-def test_pictures_are_taken_as_they_are_needed(mnist: Dataset) -> None:
+def test_pictures_are_taken_as_they_are_needed(sample: Dataset) -> None:
     taken = 0
 
     def stream() -> Iterator[np.ndarray]:
         nonlocal taken
-        for image in mnist.split("test").images[:600]:
+        for image in sample.split("test").images[:600]:
             taken += 1
             yield image
         raise RuntimeError("the disk is gone")

@@ -22,7 +22,7 @@ _MARGINS = (0.05, 0.3)
 _NEAR_ENOUGH = 0.95
 #: One pass may be blind to a digit; it counts no more against a text than this.
 _LEAST_LOG = -30.0
-#: The network has learnt from lines with more marks that are no digits than people write: on strangers' lines it overlooked
+#: The network has learnt from lines with more signs and letters than people write: on strangers' lines it overlooked
 #: four digits for one that it invented. The odds of blank are divided by this (docs/reading.md).
 _TOO_CAUTIOUS = 4.0
 #: Boxes that overlap more than this are of one digit.

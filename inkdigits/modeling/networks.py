@@ -21,7 +21,8 @@ from inkdigits.modeling.augment import pixel_positions
 PIXEL_MEAN = 33.3184
 PIXEL_STD = 78.5675
 
-#: What a layer may end with. SiLU, x·sigmoid(x), is smooth, which the smallest networks learn better with; it answers slower.
+#: What a layer may end with. SiLU, x·sigmoid(x), is smooth, which the smallest networks learn better with;
+#: it is slower at inference.
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU}
 
 

@@ -1,1 +1,1 @@
-"""Reading: any picture → grey → marks → digits → results."""
+"""Reading: grey pictures → candidates → digits → results."""

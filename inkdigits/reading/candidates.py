@@ -82,7 +82,7 @@ class PageCandidates:
         lines: Line by line, from left to right.
         ignored: Boxes of what was put aside before a network was asked.
         non_digit_limit: What is no digit with at least this probability is put aside.
-        turns: Quarter turns by which ``np.rot90`` makes the page upright.
+        turns: Quarter turns by which ``np.rot90`` corrects the orientation of the page.
     """
 
     lines: list[list[Candidate]]

@@ -18,8 +18,8 @@ def line_of(digits: Sequence[Digit], turns: int = 0) -> Line:
 
     Args:
         digits: In the order in which they are read.
-        turns: Quarter turns by which ``np.rot90`` makes the page upright. With 0 to 3 of them, lines run from left to right,
-            downwards, from right to left, or upwards.
+        turns: Quarter turns by which ``np.rot90`` corrects the orientation of the page. With 0 to 3 of them, lines run from
+            left to right, downwards, from right to left, or upwards.
     """
     if not digits:
         return Line(())

@@ -1,4 +1,4 @@
-"""Pictures of a document: the overlay of boxes and labels, and the steps from the paper to the answer."""
+"""Pictures of a document: the overlay of boxes and labels, and the steps from the paper to the result."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def explain(document: Document) -> Image.Image:
     """How the first page was read, step by step, as one picture.
 
     Above: the picture with its boxes, and the ink that was found. Below, for each digit: what the network saw of it, 28×28
-    pixels of ink or a piece of the line, and the ten probabilities as bars.
+    pixels of ink or a part of the line, and the ten probabilities as bars.
     """
     page = _page(document, None)
     source = _picture(document, page)

@@ -1,4 +1,4 @@
-"""What a picture is taken for, and the candidates in it: one digit, a line, or a page, upright or not."""
+"""What a picture is taken for, and the candidates in it: one digit, a line, or a page in any orientation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _MOST_LOOKED_AT = 60
 _LINE_ASPECT, _LINE_HEIGHT, _LINE_SHARE, _LINE_BONUS = 1.4, 0.28, 0.34, 0.25
 #: A page is turned if it has so many candidates and fewer than a share of them are digits beyond doubt; it is kept turned if
 #: that makes so many times more of them clear.
-_FEWEST_TO_TURN, _UPRIGHT, _CLEAR, _CLEARER = 4, 0.8, 0.9, 1.5
+_FEWEST_TO_TURN, _CLEAR_SHARE, _CLEAR, _CLEARER = 4, 0.8, 0.9, 1.5
 
 
 def find_candidates(picture: NDArray[np.uint8], mode: Mode, recogniser: Recogniser) -> PageCandidates:
@@ -80,14 +80,14 @@ def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser, passes:
     small = reduced(picture, LONGEST)
     page, turns = _classified(small, recogniser), 0
     clear, count = _clear(page), len(page.all())
-    if count >= _FEWEST_TO_TURN and clear < _UPRIGHT * count:
+    if count >= _FEWEST_TO_TURN and clear < _CLEAR_SHARE * count:
         turned = [(turns, _classified(np.rot90(small, turns), recogniser)) for turns in (1, 2, 3)]
         other_turns, other = max(turned, key=lambda pair: _clear(pair[1]))
         if _clear(other) >= max(_FEWEST_TO_TURN, _CLEARER * clear):
             page, turns = other, other_turns
-    upright = np.rot90(small, turns)
-    _rescore_doubtful(upright, page, recogniser, passes)
-    page = _parted(upright, page, recogniser, passes)
+    corrected = np.rot90(small, turns)
+    _rescore_doubtful(corrected, page, recogniser, passes)
+    page = _parted(corrected, page, recogniser, passes)
 
     def in_picture(box: Box) -> Box:
         return enlarged(turned_back(box, turns, small.shape), factor, picture.shape)

@@ -34,6 +34,7 @@ def one_line_error(outcome: tuple[int, str, str], code: int, *words: str) -> Non
         assert word in lines[0]
 
 
+@pytest.mark.slow
 def test_step_by_step(run_cli: Run, small: Path, project: Project, tmp_path: Path) -> None:
     source = f"idx:{small}"
     code, out, err = run_cli("data", source)
@@ -94,8 +95,8 @@ def test_wrong_options_exit_with_2(run_cli: Run) -> None:
     assert "'many' is not a valid integer" in err
 
 
-def test_bad_pictures_do_not_stop_the_good_ones(run_cli: Run, project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    Image.fromarray(mnist.split("test").images[0]).save(tmp_path / "seven.png")
+def test_bad_pictures_do_not_stop_the_good_ones(run_cli: Run, project: Project, sample: Dataset, tmp_path: Path) -> None:
+    Image.fromarray(sample.split("test").images[0]).save(tmp_path / "seven.png")
     (tmp_path / "bad.png").write_bytes(b"?")
     code, out, err = run_cli("read", "--mode", "digit", tmp_path / "bad.png", tmp_path / "seven.png")
     assert code == 1
@@ -131,6 +132,7 @@ def test_a_full_disk(small: Path, tmp_path: Path) -> None:
     assert not [path for path in (tmp_path / "p").rglob("*") if path.is_file()]
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_training(small: Path, tmp_path: Path) -> None:
     environment = os.environ | {"INKDIGITS_PROJECT": str(tmp_path / "p")}
     source = f"idx:{small}"
@@ -143,6 +145,7 @@ def test_a_disk_that_fills_up_in_training(small: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "p" / "models" / "r").iterdir())
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_nothing_half_written(small: Path, tmp_path: Path) -> None:
     import signal
     import time
@@ -165,8 +168,9 @@ def test_ctrl_c_leaves_nothing_half_written(small: Path, tmp_path: Path) -> None
     assert {path.name for path in (tmp_path / "models" / "r").iterdir()} == {"checkpoint.pt", "history.jsonl"}
 
 
-def test_reading_needs_no_pytorch(tmp_path: Path, mnist: Dataset) -> None:
-    Image.fromarray(255 - mnist.split("test").images[0]).resize((200, 200)).save(tmp_path / "seven.png")
+@pytest.mark.slow
+def test_reading_needs_no_pytorch(tmp_path: Path, sample: Dataset) -> None:
+    Image.fromarray(255 - sample.split("test").images[0]).resize((200, 200)).save(tmp_path / "seven.png")
     script = (
         "import sys\n"
         "for name in ('torch', 'scipy', 'sklearn', 'matplotlib', 'onnx', 'safetensors', 'jinja2'):\n"
@@ -196,6 +200,7 @@ def test_import_and_help_load_nothing_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_the_report_of_a_binary_task_has_its_curves(
     run_cli: Run, small: Path, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,18 +213,20 @@ def test_the_report_of_a_binary_task_has_its_curves(
     assert (project.reports / "figures" / "precision_recall_roc.png").exists()
 
 
-def test_figures_of_a_kaggle_run_are_not_of_its_training_images(project: Project, mnist: Dataset, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_figures_of_a_kaggle_run_are_not_of_its_training_images(project: Project, sample: Dataset, tmp_path: Path) -> None:
     from inkdigits.modeling.settings import TrainSettings
     from inkdigits.modeling.train import train
     from inkdigits.plots import load_run
 
-    write_kaggle(tmp_path / "train.csv", *mnist.split("train").take(np.arange(600)).labelled())
-    write_kaggle(tmp_path / "test.csv", mnist.split("test").images[:50], None)
+    write_kaggle(tmp_path / "train.csv", *sample.split("train").take(np.arange(600)).labelled())
+    write_kaggle(tmp_path / "test.csv", sample.split("test").images[:50], None)
     train(TrainSettings("fast", data=f"kaggle:{tmp_path}", run="k", epochs=1), project)
     run = load_run("k", project=project)  # a LeakageWarning is an error in these tests
     assert len(run.evaluation.targets) == 50  # one in twelve of the 600
 
 
+@pytest.mark.slow
 def test_figures_and_report(run_cli: Run, small_run: tuple[Project, TrainResult], monkeypatch: pytest.MonkeyPatch) -> None:
     project, _ = small_run
     monkeypatch.setenv("INKDIGITS_PROJECT", str(project.root))

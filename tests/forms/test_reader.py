@@ -24,9 +24,9 @@ CELL = 48
 FIELD = {"name": "a", "box": [0, 0, 1, 1]}
 
 
-def sheet_of(mnist: Dataset, rows: list[str]) -> np.ndarray:
+def sheet_of(sample: Dataset, rows: list[str]) -> np.ndarray:
     """Paper with a drawn grid, a test digit in each cell, and nothing where there is a dot: uint8 (H, W)."""
-    images, labels = mnist.split("test").labelled()
+    images, labels = sample.split("test").labelled()
     rng = np.random.default_rng(4)
     height, width = CELL * len(rows), CELL * len(rows[0])
     ink = np.zeros((height + 2, width + 2), np.uint8)
@@ -80,6 +80,7 @@ def test_a_length_drops_what_is_least_probably_a_digit() -> None:
     assert most_probable(rows, Field("n", (0, 0, 1, 1), length=(4, 9)).admits) == (None, 0.0)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -102,9 +103,9 @@ def test_the_search_agrees_with_trying_every_text(seed: int, places: int, modulu
     assert confidence == pytest.approx(masses[best] / sum(masses.values()), rel=1e-2, abs=1e-5)
 
 
-def test_a_grid_in_a_photo(mnist: Dataset) -> None:
+def test_a_grid_in_a_photo(sample: Dataset) -> None:
     rows = ["31.4", ".592", "65.."]
-    sheet = Image.fromarray(sheet_of(mnist, rows))
+    sheet = Image.fromarray(sheet_of(sample, rows))
     photo = Image.new("L", (420, 360), 180)
     corners = ((60.0, 40.0), (350.0, 70.0), (330.0, 300.0), (40.0, 260.0))
     height, width = sheet.height, sheet.width
@@ -127,8 +128,8 @@ def test_rectifying_undoes_nothing_where_the_corners_are_the_pictures() -> None:
     assert rectified(picture, whole, aspect=3.0).shape == (20, 60)
 
 
-def test_cells_and_lines_of_a_form(mnist: Dataset) -> None:
-    sheet = sheet_of(mnist, ["2024", "1171"])
+def test_cells_and_lines_of_a_form(sample: Dataset) -> None:
+    sheet = sheet_of(sample, ["2024", "1171"])
     template = {
         "fields": [
             {"name": "year", "box": [0, 0, 1, 0.5], "cells": 4, "allowed": ["2024", "2025"]},
@@ -201,8 +202,8 @@ def test_templates_that_cannot_be(content: dict[str, object], message: str) -> N
         Template.from_dict(content)
 
 
-def test_the_command(mnist: Dataset, tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
-    Image.fromarray(sheet_of(mnist, ["42", "7."])).save(tmp_path / "form.png")
+def test_the_command(sample: Dataset, tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
+    Image.fromarray(sheet_of(sample, ["42", "7."])).save(tmp_path / "form.png")
     (tmp_path / "form.json").write_text(json.dumps({"grid": {"rows": 2, "columns": 2, "optional": True}}))
     code, out, err = run_cli("read", "--fields", tmp_path / "form.json", tmp_path / "form.png")
     assert (code, err) == (0, "")
@@ -219,8 +220,8 @@ def test_plain_data_may_hold_tuples_in_place_of_lists() -> None:
     assert Template.from_dict({"fields": [{"name": "a", "box": list(box), "length": list(length)}]}) == wanted
 
 
-def test_every_sheet_of_a_file_is_a_row(mnist: Dataset, tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
-    first, second = (Image.fromarray(sheet_of(mnist, rows)) for rows in (["42", "7."], ["10", "63"]))
+def test_every_sheet_of_a_file_is_a_row(sample: Dataset, tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
+    first, second = (Image.fromarray(sheet_of(sample, rows)) for rows in (["42", "7."], ["10", "63"]))
     first.save(tmp_path / "forms.tif", save_all=True, append_images=[second])
     (tmp_path / "form.json").write_text(json.dumps({"grid": {"rows": 2, "columns": 2, "optional": True}}))
     words = ["read", "--fields", tmp_path / "form.json", tmp_path / "forms.tif"]

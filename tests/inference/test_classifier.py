@@ -17,6 +17,7 @@ from inkdigits.inference.classifier import TASK_KEY, Classifier
 from inkdigits.modeling.train import TrainResult
 
 
+@pytest.mark.slow
 def test_the_shipped_model_knows_mnist(mnist: Dataset) -> None:
     images, labels = mnist.split("test").labelled()
     model = load_model()
@@ -28,6 +29,7 @@ def test_the_shipped_model_knows_mnist(mnist: Dataset) -> None:
     assert meta["test"]["count"] == 10_000
 
 
+@pytest.mark.slow
 def test_a_model_is_found_by_name_folder_and_file(
     small_run: tuple[Project, TrainResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,11 +94,12 @@ def test_images_of_another_form(images: np.ndarray) -> None:
         load_model().predict_proba(images)
 
 
-def test_a_binary_classifier_gives_labels_and_not_indices(small: Path, project: Project, mnist: Dataset) -> None:
+@pytest.mark.slow
+def test_a_binary_classifier_gives_labels_and_not_indices(small: Path, project: Project, sample: Dataset) -> None:
     from inkdigits.modeling.settings import TrainSettings
     from inkdigits.modeling.train import train
 
-    images, labels = mnist.split("test").take(np.arange(300)).labelled()
+    images, labels = sample.split("test").take(np.arange(300)).labelled()
     for name, classes in (("pair:5,3", [3, 5]), ("is:5", ["not 5", "5"])):
         model = load_model(train(TrainSettings("fast", name, f"idx:{small}", epochs=8), project).folder)
         assert model.classes_.tolist() == classes
@@ -106,8 +109,8 @@ def test_a_binary_classifier_gives_labels_and_not_indices(small: Path, project: 
         assert model.predict(images[:0]).dtype == model.classes_.dtype
 
 
-def test_a_classifier_can_be_pickled_and_closed(mnist: Dataset) -> None:
-    images = mnist.split("test").images[:20]
+def test_a_classifier_can_be_pickled_and_closed(sample: Dataset) -> None:
+    images = sample.split("test").images[:20]
     model = load_model()
     copy = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(copy.predict_proba(images), model.predict_proba(images))

@@ -21,8 +21,8 @@ KINDS = [
 
 
 @pytest.fixture(scope="module")
-def examples(mnist: Dataset) -> loader.Examples:
-    images, labels = mnist.split("train").take(np.arange(4000)).labelled()
+def examples(sample: Dataset) -> loader.Examples:
+    images, labels = sample.split("train").take(np.arange(3000)).labelled()
     return loader.Examples(images.reshape(-1, 784).astype(np.float32) / 255, labels)
 
 
@@ -83,6 +83,7 @@ def test_activations_of_extreme_inputs_are_finite(name: str) -> None:
     assert np.isfinite(found).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "how"),
     [
@@ -167,12 +168,12 @@ def test_networks_that_cannot_be(settings: dict, message: str) -> None:
         ({"optimizer": "lbfgs"}, "no optimizer 'lbfgs'"),
         ({"lr_end": -0.1}, "last learning rate is -0.1"),
         ({"l2": float("nan")}, "l2 is nan"),
-        ({"labels": np.zeros(3, int)}, r"4000 inputs have labels int64 \(3,\)"),
-        ({"labels": np.zeros(4000)}, "labels float64"),
-        ({"inputs": np.full((4000, 784), np.nan)}, "not finite"),
+        ({"labels": np.zeros(3, int)}, r"3000 inputs have labels int64 \(3,\)"),
+        ({"labels": np.zeros(3000)}, "labels float64"),
+        ({"inputs": np.full((3000, 784), np.nan)}, "not finite"),
         ({"validation": (np.zeros((5, 3)), np.zeros(5, int))}, r"first layer wants \(N, 784\)"),
-        ({"labels": np.full(4000, 10)}, "labels must be 0 to 9"),
-        ({"inputs": np.zeros((4000, 28, 28))}, r"first layer wants \(N, 784\)"),
+        ({"labels": np.full(3000, 10)}, "labels must be 0 to 9"),
+        ({"inputs": np.zeros((3000, 28, 28))}, r"first layer wants \(N, 784\)"),
     ],
 )
 def test_examples_and_settings_that_do_not_fit(examples: loader.Examples, settings: dict, message: str) -> None:

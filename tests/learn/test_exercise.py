@@ -19,6 +19,8 @@ from inkdigits.learn.exercise import steps
 from inkdigits.learn.exercise.check import check
 from inkdigits.learn.exercise.start import start
 
+pytestmark = pytest.mark.slow
+
 SOLUTION = (Path(__file__).parent / "solution.py").read_text()
 NAMES = tuple(step.name for step in steps.STEPS)
 

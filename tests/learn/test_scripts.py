@@ -12,6 +12,8 @@ from PIL import Image
 from inkdigits.config import Project
 from inkdigits.learn import loader
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, str, str]]
 
 

@@ -11,8 +11,8 @@ from inkdigits.modeling.augment import Augmentation
 
 
 @pytest.fixture
-def images(mnist: Dataset) -> torch.Tensor:
-    return torch.from_numpy(mnist.split("train").images[:400, None].copy()).float()
+def images(sample: Dataset) -> torch.Tensor:
+    return torch.from_numpy(sample.split("train").images[:400, None].copy()).float()
 
 
 def centres(images: torch.Tensor) -> np.ndarray:

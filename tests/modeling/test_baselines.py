@@ -15,6 +15,8 @@ from inkdigits.modeling import baselines
 from inkdigits.modeling.baselines import BASELINES, Result, measure
 from inkdigits.modeling.estimators import ConvolutionalNetwork, NumpyNetwork
 
+pytestmark = pytest.mark.slow
+
 #: What quick models should reach at each level, in %: nobody gets less by bad luck, or more without having seen the labels.
 RANGES = {
     (1, "always the most common"): (88, 93),

@@ -17,11 +17,15 @@ from inkdigits.modeling.train import TrainResult, train
 from tests.conftest import write_idx_folder
 from tests.test_formats import write_kaggle
 
+pytestmark = pytest.mark.slow
 
-def test_every_figure_follows_from_the_predictions(small_run: tuple[Project, TrainResult], small: Path, mnist: Dataset) -> None:
+
+def test_every_figure_follows_from_the_predictions(
+    small_run: tuple[Project, TrainResult], small: Path, sample: Dataset
+) -> None:
     project, run = small_run
     result = evaluate(EvaluateSettings(str(run.folder), f"idx:{small}"), project)
-    images, labels = mnist.split("test").take(np.arange(1000)).labelled()
+    images, labels = sample.split("test").take(np.arange(1000)).labelled()
     probabilities = load_model(run.folder).predict_proba(images)
     figures = json.loads(json.dumps(result.to_dict()))
     assert figures["accuracy"] == (probabilities.argmax(1) == labels).mean() == 1 - figures["wrong"] / 1000
@@ -89,8 +93,8 @@ def test_kaggles_file_is_caught_overlapping_the_test_set(
     assert scored.to_dict()["accuracy"] >= 0.95
 
 
-def test_predictions_made_elsewhere(small: Path, project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    labels = mnist.split("test").labelled()[1][:1000].copy()
+def test_predictions_made_elsewhere(small: Path, project: Project, sample: Dataset, tmp_path: Path) -> None:
+    labels = sample.split("test").labelled()[1][:1000].copy()
     labels[:10] = (labels[:10] + 1) % 10
     path = tmp_path / "answers.csv"
     path.write_text("ImageId,Label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels, 1)))
@@ -140,10 +144,10 @@ def test_a_damaged_meta_file_is_an_error(
 
 
 def test_changed_copies_are_caught_through_the_whole_way(
-    mnist: Dataset, small_run: tuple[Project, TrainResult], tmp_path: Path
+    sample: Dataset, small_run: tuple[Project, TrainResult], tmp_path: Path
 ) -> None:
     project, run = small_run
-    images, labels = mnist.split("train").take(np.arange(200)).labelled()
+    images, labels = sample.split("train").take(np.arange(200)).labelled()
     folder = write_idx_folder(tmp_path / "changed", exam=Split(255 - images, labels))
     with pytest.warns(LeakageWarning, match="are training images of this model"):
         result = evaluate(EvaluateSettings(str(run.folder), f"idx:{folder}"), project)
@@ -151,8 +155,8 @@ def test_changed_copies_are_caught_through_the_whole_way(
     assert result.copies.mean() == pytest.approx(11 / 12, abs=0.05)  # the others are validation images
 
 
-def test_a_source_without_a_test_part_is_measured_whole_and_in_order(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    images, labels = mnist.split("test").take(np.arange(120)).labelled()
+def test_a_source_without_a_test_part_is_measured_whole_and_in_order(project: Project, sample: Dataset, tmp_path: Path) -> None:
+    images, labels = sample.split("test").take(np.arange(120)).labelled()
     folder = write_idx_folder(tmp_path / "secret", secret=Split(images, labels))
     (tmp_path / "a.csv").write_text("ImageId,Label\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels, 1)))
     result = evaluate(EvaluateSettings(data=f"idx:{folder}", predictions=tmp_path / "a.csv"), project)

@@ -38,8 +38,9 @@ def test_a_separable_convolution_is_a_whole_one_of_fewer_weights() -> None:
     torch.testing.assert_close(across(alone(maps)), F.conv2d(maps, whole, padding=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(RECIPES))
-def test_every_recipe_predicts_alike_as_an_onnx_file(name: str, mnist: Dataset, tmp_path: Path) -> None:
+def test_every_recipe_predicts_alike_as_an_onnx_file(name: str, sample: Dataset, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = network_of(RECIPES[name], task("digits")).eval()
     network.temperature.fill_(0.6)
@@ -50,7 +51,7 @@ def test_every_recipe_predicts_alike_as_an_onnx_file(name: str, mnist: Dataset, 
             nn.init.normal_(layer.bias)
             nn.init.normal_(layer.running_mean)
             nn.init.uniform_(layer.running_var, 0.5, 2)
-    images = mnist.split("test").images[:64].copy()
+    images = sample.split("test").images[:64].copy()
     with torch.inference_mode():
         wanted = torch.softmax(network(torch.from_numpy(images[:, None]).float()), 1).numpy()
     assert np.ptp(wanted, 0).max() > 0.001  # the probabilities do differ, by far more than the tolerance
@@ -58,8 +59,8 @@ def test_every_recipe_predicts_alike_as_an_onnx_file(name: str, mnist: Dataset, 
     np.testing.assert_allclose(load_model(tmp_path / "model.onnx").predict_proba(images), wanted, atol=1e-5)
 
 
-def test_normalised_digits_have_one_place_slant_and_height(mnist: Dataset) -> None:
-    images = torch.from_numpy(mnist.split("test").images[:200, None].copy()).float()
+def test_normalised_digits_have_one_place_slant_and_height(sample: Dataset) -> None:
+    images = torch.from_numpy(sample.split("test").images[:200, None].copy()).float()
     deformation = torch.tensor([[1.1, 0.4, 0.2], [0.0, 1.2, -0.1]]).expand(len(images), 2, 3)
     deformed = F.grid_sample(images, F.affine_grid(deformation, list(images.shape), align_corners=False), align_corners=False)
     made_equal = (moment_normalised(deformed) - moment_normalised(images)).abs().mean()
@@ -75,8 +76,8 @@ def test_normalised_digits_have_one_place_slant_and_height(mnist: Dataset) -> No
     assert (height - NORMAL_SPREAD[1]).abs().max() < 0.3
 
 
-def test_a_one_stays_narrower_than_other_digits(mnist: Dataset) -> None:
-    part = mnist.split("test")
+def test_a_one_stays_narrower_than_other_digits(sample: Dataset) -> None:
+    part = sample.split("test")
     ink = moment_normalised(torch.from_numpy(part.images[:, None].copy()).float())[:, 0]
     x = torch.arange(28.0) - 13.5
     width = ((ink.sum(1) @ x**2) / ink.sum((1, 2))).sqrt()
@@ -88,17 +89,17 @@ def test_paper_stays_paper() -> None:
     assert not moment_normalised(torch.zeros(2, 1, 28, 28)).any()
 
 
-def test_mixed_precision_does_not_round_where_digits_are_moved_to(mnist: Dataset) -> None:
-    images = torch.from_numpy(mnist.split("test").images[:20, None].copy()).float()
+def test_mixed_precision_does_not_round_where_digits_are_moved_to(sample: Dataset) -> None:
+    images = torch.from_numpy(sample.split("test").images[:20, None].copy()).float()
     with torch.autocast("cpu", torch.bfloat16):
         rounded = moment_normalised(images)
     torch.testing.assert_close(rounded, moment_normalised(images))
 
 
-def test_a_network_of_two_views_is_the_mean_of_two_that_do_not_know_of_each_other(mnist: Dataset) -> None:
+def test_a_network_of_two_views_is_the_mean_of_two_that_do_not_know_of_each_other(sample: Dataset) -> None:
     layers = (Conv(8, 5, stride=2, groups=2), Conv(12, stride=2, groups=2))
     network = DigitNet(layers, 10, views=("plain", "deskewed")).eval()
-    images = torch.from_numpy(mnist.split("test").images[:20, None].copy()).float()
+    images = torch.from_numpy(sample.split("test").images[:20, None].copy()).float()
     views = network.view_logits(images)
     torch.testing.assert_close(views.mean(0), network.logits(images))
     with torch.no_grad():

@@ -15,8 +15,8 @@ from inkdigits.modeling.predict import Predictions, predict
 
 
 @pytest.fixture
-def digits(mnist: Dataset) -> np.ndarray:
-    return mnist.split("test").images[:30]
+def digits(sample: Dataset) -> np.ndarray:
+    return sample.split("test").images[:30]
 
 
 def test_idx_csv_and_pictures_give_the_same_predictions(tmp_path: Path, digits: np.ndarray) -> None:
@@ -87,8 +87,8 @@ def test_pictures_of_a_csv_go_through_the_same_preparation(tmp_path: Path, digit
     np.testing.assert_array_equal(predict(tmp_path / "t.csv").probabilities, wanted)
 
 
-def test_a_folder_is_numbered_as_people_count(mnist: Dataset, tmp_path: Path) -> None:
-    images, labels = mnist.split("test").labelled()
+def test_a_folder_is_numbered_as_people_count(sample: Dataset, tmp_path: Path) -> None:
+    images, labels = sample.split("test").labelled()
     for number in (1, 2, 10):
         Image.fromarray(255 - images[number]).save(tmp_path / f"{number}.png")
     found = predict(tmp_path)

@@ -13,6 +13,8 @@ from inkdigits.inference.classifier import load_model
 from inkdigits.modeling.quantize import quantize, write_quantized
 from inkdigits.modeling.train import TrainResult
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_shipped_network_predicts_alike_in_8_bits(mnist: Dataset, home: Project, project: Project) -> None:
     model, path = load_model(), project.models / "int8.onnx"

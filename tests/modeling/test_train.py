@@ -37,6 +37,8 @@ from inkdigits.modeling.train import TrainResult, load_network, train
 from inkdigits.runs import Run
 from tests.conftest import write_idx_folder
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def fast(home: Project) -> TrainResult:

@@ -28,6 +28,8 @@ from inkdigits.runs import Run
 from inkdigits.synthesis import datasets, scenes
 from inkdigits.synthesis.allographs import DigitStrokes
 
+pytestmark = pytest.mark.slow
+
 
 def test_offsets_are_learnt_near_the_middle_of_a_digit_alone() -> None:
     boxes = torch.zeros(1, 12, 4)

@@ -16,6 +16,7 @@ from inkdigits.preparation.digit import stroke_width
 from inkdigits.preparation.ink import ink, otsu
 
 
+@pytest.mark.slow
 def test_mnist_passes_through_unchanged(mnist: Dataset) -> None:
     for part in mnist.splits.values():
         np.testing.assert_array_equal(preparation.prepare_batch(part.images), part.images)
@@ -33,8 +34,8 @@ def test_any_picture_gives_a_network_input_which_then_stays(picture: np.ndarray)
         np.testing.assert_array_equal(preparation.prepare(prepared), prepared)
 
 
-def test_one_and_many_are_prepared_alike(mnist: Dataset) -> None:
-    images = mnist.split("test").images[:60]
+def test_one_and_many_are_prepared_alike(sample: Dataset) -> None:
+    images = sample.split("test").images[:60]
     mixed = np.concatenate([images, 255 - images, np.roll(images, 3, axis=2), np.zeros((1, 28, 28), np.uint8)])
     np.testing.assert_array_equal(preparation.prepare_batch(mixed), np.stack([preparation.prepare(image) for image in mixed]))
 
@@ -46,20 +47,21 @@ def drawn(image: np.ndarray, scale: int, margin: tuple[int, int], ink: int, pape
     return np.rint(paper + (ink - paper) * placed).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0), (60, 180), (200, 90)])
 @pytest.mark.parametrize("scale", [1, 3, 9])
-def test_size_place_and_polarity_do_not_matter(mnist: Dataset, ink: int, paper: int, scale: int) -> None:
-    images, labels = mnist.split("test").take(np.arange(300)).labelled()
+def test_size_place_and_polarity_do_not_matter(sample: Dataset, ink: int, paper: int, scale: int) -> None:
+    images, labels = sample.split("test").take(np.arange(300)).labelled()
     pictures = np.stack([preparation.prepare(drawn(image, scale, (30 * scale, 11 * scale), ink, paper)) for image in images])
     assert (load_model().predict(pictures) == labels).mean() >= 0.975
 
 
-def test_a_shadow_over_the_paper_is_not_ink(mnist: Dataset) -> None:
-    image = drawn(mnist.split("test").images[0], 8, (40, 40), 20, 250).astype(np.float64)
+def test_a_shadow_over_the_paper_is_not_ink(sample: Dataset) -> None:
+    image = drawn(sample.split("test").images[0], 8, (40, 40), 20, 250).astype(np.float64)
     shadow = np.linspace(1.0, 0.45, image.shape[1])
     inked = ink((image * shadow).astype(np.uint8))
     assert inked[:, :15].max() == inked[:, -15:].max() == 0
-    assert load_model().predict(preparation.prepare((image * shadow).astype(np.uint8))[None]) == mnist.split("test").labels[0]  # type: ignore[index]
+    assert load_model().predict(preparation.prepare((image * shadow).astype(np.uint8))[None]) == sample.split("test").labels[0]  # type: ignore[index]
 
 
 def framed(image: np.ndarray, gap: int) -> np.ndarray:
@@ -71,8 +73,8 @@ def framed(image: np.ndarray, gap: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("gap", [0, 2, 5])
-def test_the_frame_of_a_cell_is_no_part_of_the_digit(mnist: Dataset, gap: int) -> None:
-    images, labels = mnist.split("test").take(np.arange(200)).labelled()
+def test_the_frame_of_a_cell_is_no_part_of_the_digit(sample: Dataset, gap: int) -> None:
+    images, labels = sample.split("test").take(np.arange(200)).labelled()
     pictures = np.stack([preparation.prepare(framed(image, gap)) for image in images])
     assert (load_model().predict(pictures) == labels).mean() >= 0.97
     assert not preparation.prepare(framed(np.zeros((28, 28), np.uint8), 0)).any()

@@ -66,6 +66,7 @@ def drawings(draw: st.DrawFn) -> np.ndarray:
     return 255 - picture if draw(st.booleans()) else picture
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(picture=st.one_of(PICTURES, drawings()))
 def test_the_port_agrees_on_any_picture(picture: np.ndarray) -> None:

@@ -126,6 +126,7 @@ def nowhere(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return project
 
 
+@pytest.mark.slow
 def test_the_second_mirror_serves_when_the_first_one_lies(
     server: Server, official: dict[str, bytes], nowhere: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +173,7 @@ def test_a_folder_given_is_used_or_refused(
         sources.prepare("mnist")
 
 
+@pytest.mark.slow
 def test_the_wheel_is_decoded_exactly_and_checked(mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def part(data: dataset.Split, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
         assert data.labels is not None

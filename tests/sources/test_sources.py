@@ -16,8 +16,8 @@ from tests.conftest import write_idx_folder
 from tests.test_formats import write_kaggle
 
 
-def test_kaggle_folder_and_file(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    train, test = mnist.split("train").take(np.arange(200)), mnist.split("test").take(np.arange(50))
+def test_kaggle_folder_and_file(project: Project, sample: Dataset, tmp_path: Path) -> None:
+    train, test = sample.split("train").take(np.arange(200)), sample.split("test").take(np.arange(50))
     write_kaggle(tmp_path / "train.csv", *train.labelled())
     write_kaggle(tmp_path / "test.csv", test.images, None)
     both = sources.prepare(f"kaggle:{tmp_path}")
@@ -29,9 +29,9 @@ def test_kaggle_folder_and_file(project: Project, mnist: Dataset, tmp_path: Path
     assert list(only.splits) == ["train"]
 
 
-def test_a_labelled_test_csv_keeps_its_part(project: Project, mnist: Dataset, tmp_path: Path) -> None:
+def test_a_labelled_test_csv_keeps_its_part(project: Project, sample: Dataset, tmp_path: Path) -> None:
     for name, count in (("train", 100), ("test", 20)):
-        write_kaggle(tmp_path / f"{name}.csv", *mnist.split("test").take(np.arange(count)).labelled())
+        write_kaggle(tmp_path / f"{name}.csv", *sample.split("test").take(np.arange(count)).labelled())
     data = sources.prepare(f"kaggle:{tmp_path}")
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 100, "test": 20}
 
@@ -45,27 +45,27 @@ def test_folders_that_are_no_digits_are_named(project: Project, tmp_path: Path) 
 
 
 def test_our_own_files_below_a_source_do_not_count_as_its_own(
-    project: Project, mnist: Dataset, monkeypatch: pytest.MonkeyPatch
+    project: Project, sample: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.root.mkdir()
     monkeypatch.chdir(project.root)
-    write_kaggle(Path("train.csv"), *mnist.split("test").take(np.arange(30)).labelled())
+    write_kaggle(Path("train.csv"), *sample.split("test").take(np.arange(30)).labelled())
     make_features("kaggle:.")
     before = {path: path.stat().st_mtime_ns for path in project.interim.iterdir()}
     make_features("kaggle:.")
     assert {path: path.stat().st_mtime_ns for path in project.interim.iterdir()} == before
 
 
-def test_a_changed_local_file_is_read_again(project: Project, mnist: Dataset, tmp_path: Path) -> None:
+def test_a_changed_local_file_is_read_again(project: Project, sample: Dataset, tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
-    write_kaggle(path, *mnist.split("train").take(np.arange(100)).labelled())
+    write_kaggle(path, *sample.split("train").take(np.arange(100)).labelled())
     assert len(make_features(f"kaggle:{path}").split("train")) == 92
-    write_kaggle(path, *mnist.split("train").take(np.arange(240)).labelled())
+    write_kaggle(path, *sample.split("train").take(np.arange(240)).labelled())
     assert len(make_features(f"kaggle:{path}").split("train")) == 220
 
 
-def test_idx_folder_and_transpose(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    test = mnist.split("test").take(np.arange(60))
+def test_idx_folder_and_transpose(project: Project, sample: Dataset, tmp_path: Path) -> None:
+    test = sample.split("test").take(np.arange(60))
     folder = write_idx_folder(tmp_path / "emnist", **{"emnist-digits-test": test, "emnist-digits-train": test})
     found = sources.prepare(f"idx:{folder}")
     np.testing.assert_array_equal(found.split("test").images, test.images)
@@ -74,8 +74,8 @@ def test_idx_folder_and_transpose(project: Project, mnist: Dataset, tmp_path: Pa
     np.testing.assert_array_equal(sources.prepare(f"idx:{turned}", transpose=True).split("test").images, test.images)
 
 
-def test_idx_without_labels_has_none(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    folder = write_idx_folder(tmp_path / "unlabelled", test=Split(mnist.split("test").images[:10], None))
+def test_idx_without_labels_has_none(project: Project, sample: Dataset, tmp_path: Path) -> None:
+    folder = write_idx_folder(tmp_path / "unlabelled", test=Split(sample.split("test").images[:10], None))
     data = sources.prepare(f"idx:{folder}")
     assert data.split("test").labels is None
     with pytest.raises(DataError, match="has no labels"):
@@ -91,8 +91,8 @@ def test_idx_labels_that_do_not_fit(project: Project, tmp_path: Path, labels: li
     assert not list(project.interim.glob("*")) if project.interim.exists() else True
 
 
-def test_pictures_in_folders(project: Project, mnist: Dataset, tmp_path: Path) -> None:
-    images, labels = mnist.split("test").take(np.arange(40)).labelled()
+def test_pictures_in_folders(project: Project, sample: Dataset, tmp_path: Path) -> None:
+    images, labels = sample.split("test").take(np.arange(40)).labelled()
     for i, (image, label) in enumerate(zip(images, labels, strict=True)):
         (tmp_path / str(label)).mkdir(exist_ok=True)
         paper = np.pad(255 - np.kron(image, np.ones((4, 4), np.uint8)), ((20, 3), (0, 50)), constant_values=255)
@@ -111,6 +111,7 @@ def test_sklearn_is_split_and_never_called_mnist(project: Project) -> None:
     assert data.name == "sklearn"
 
 
+@pytest.mark.slow
 def test_openml_by_name(project: Project, mnist: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.concatenate([mnist.split(p).images for p in ("train", "test")])
     labels = np.concatenate([mnist.split(p).labels for p in ("train", "test")])  # type: ignore[arg-type]

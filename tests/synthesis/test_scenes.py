@@ -10,8 +10,8 @@ from inkdigits.synthesis.allographs import DigitStrokes
 
 
 @pytest.fixture(scope="module")
-def strokes(mnist: Dataset) -> DigitStrokes:
-    return DigitStrokes(*mnist.split("train").take(np.arange(5000)).labelled())
+def strokes(sample: Dataset) -> DigitStrokes:
+    return DigitStrokes(*sample.split("train").take(np.arange(3000)).labelled())
 
 
 @pytest.mark.parametrize("kind", [scenes.digit, scenes.line, scenes.page])
