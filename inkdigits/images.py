@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,8 +24,16 @@ Picture: TypeAlias = "str | PathLike[str] | bytes | bytearray | memoryview | Bin
 MAX_PIXELS = 150_000_000
 #: The suffixes of files that are looked for in folders.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pdf", ".heic", ".heif")
-#: The formats that are tried. Others stay closed: Pillow would hand EPS to Ghostscript, which runs it as a program.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+#: The formats that are tried, and Pillow's modules for them. Others stay closed: Pillow would hand EPS to Ghostscript, which
+#: runs it as a program.
+_FORMATS = {
+    "PNG": "PngImagePlugin",
+    "JPEG": "JpegImagePlugin",
+    "WEBP": "WebPImagePlugin",
+    "BMP": "BmpImagePlugin",
+    "GIF": "GifImagePlugin",
+    "TIFF": "TiffImagePlugin",
+}
 #: Pages of a PDF are drawn with so many pixels an inch, fewer where they would be larger than MAX_PIXELS.
 _PDF_DPI = 200
 #: TIFF's tag of what a page is, and its bits for a smaller copy of another page and for a transparency mask.
@@ -151,11 +160,9 @@ def _image(file: BinaryIO) -> Image.Image:
     ``Image.open`` would do as much, but warns of large pictures; to keep that back one has to change the filters of warnings,
     which belong to the whole process. Our own limit is checked before a pixel is decoded.
     """
-    Image.preinit()
-    if not all(form in Image.OPEN for form in _FORMATS):
-        Image.init()
     head = file.read(16)
-    for form in _FORMATS:
+    for form, module in _FORMATS.items():
+        importlib.import_module(f"PIL.{module}")  # only what is needed: all of them together take a while
         factory, accepts = Image.OPEN[form]
         if accepts is None or accepts(head) is True:
             file.seek(0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +17,16 @@ from PIL import Image
 
 from inkdigits import images
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
-from inkdigits.forms.reader import FieldReading, read_sheet, template_of
-from inkdigits.forms.template import Template
 from inkdigits.images import Picture
 from inkdigits.reading.candidates import PageCandidates
 from inkdigits.reading.page import Mode, check_mode, find_candidates
 from inkdigits.reading.reading import Reading
 from inkdigits.reading.recogniser import Recogniser
 from inkdigits.runs import Run
+
+if TYPE_CHECKING:
+    from inkdigits.forms.reader import FieldReading
+    from inkdigits.forms.template import Template
 
 #: Digits whose chance of error is larger are given as "unsure", unless something else is asked for.
 MAX_ERROR = 0.02
@@ -260,6 +262,8 @@ class Reader:
             UsageError: As ``read_fields``.
             ModelError: The reader was closed.
         """
+        from inkdigits.forms.reader import read_sheet, template_of  # with pydantic, which reading without forms can do without
+
         form = template_of(template)
         threshold = confidence_threshold(min_confidence, max_error)
         for picture in images.pages(source):
