@@ -63,11 +63,11 @@ class Session:
         return session
 
     def _loaded(self) -> onnxruntime.InferenceSession:
+        session = self._session  # first of all, so that one that another thread closes is not taken for one to load
         if self._closed:
             raise ModelError(f"{self.path} was closed: make a new reader or classifier")
         # Two threads may come here at once after a fork, and load it twice; the last one stays. A lock would be worse: held by
         # another thread while the process forks, nobody would ever release it.
-        session = self._session
         return self._load() if session is None else session
 
     def _abandon(self) -> None:
