@@ -31,7 +31,7 @@ test-fast: lint $(VENV)/.dev ## lint and the tests that need neither training no
 	@$(VENV)/bin/pytest -m "not slow" $(PARALLEL)
 
 data: data/interim/mnist.json ## get MNIST and check it
-features: data/processed/mnist.json ## make model inputs and split them
+features: data/processed/mnist.json ## make network inputs and split them
 train: $(MODEL) ## train RECIPE (fast unless told otherwise)
 evaluate: reports/evaluation-$(RECIPE).json ## measure it on the test set
 predict: reports/predictions-$(RECIPE).csv ## answer every test image

@@ -196,7 +196,7 @@ def network(kind: str, seed: int, project: Project, data: dataset.Dataset) -> Cl
     if not run.model().exists():
         objective = Classification(PLAIN, task("digits"), data, seed)
         loop = TrainingLoop(objective, schedule_of(PLAIN), run, seed=seed)
-        loop.run()
+        loop.train()
         export_classifier(objective.calibrated(loop.network), task("digits"), run.model())
     return load_model(run.folder)
 

@@ -57,7 +57,7 @@ def ours(settings: TrainSettings, data: dataset.Dataset) -> tuple[float, Predict
         started = time.perf_counter()
         objective = Classification(plan, task("digits"), data, settings.seed, settings.device)
         loop = TrainingLoop(objective, schedule_of(plan), run, seed=settings.seed)
-        loop.run()
+        loop.train()
         seconds = time.perf_counter() - started
         export_classifier(objective.calibrated(loop.network), task("digits"), run.model())
         return seconds, load_model(run.model()).predict

@@ -36,7 +36,7 @@ class Project:
 
     @property
     def processed(self) -> Path:
-        """Model inputs, split into train, validation and test."""
+        """Network inputs, split into train, validation and test."""
         return self.root / "data" / "processed"
 
     @property

@@ -21,8 +21,8 @@ from inkdigits.errors import InkdigitsError, MissingExtraError, UsageError
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: Seconds without a byte after which a connection is given up where a package sets no limit of its own.
 _SOCKET_TIMEOUT_S = 20.0
-#: Packages whose warnings and log lines concern their own insides.
-_QUIET = ("torch", "torch.onnx", "onnxscript", "onnx_ir", "matplotlib", "PIL")
+#: Packages whose warnings and log lines concern their own insides. PyTorch sets the levels of its upper loggers itself.
+_QUIET = ("torch", "torch.onnx._internal", "onnxscript", "onnx_ir", "matplotlib", "PIL")
 
 
 def run(command: click.Command) -> None:

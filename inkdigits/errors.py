@@ -24,9 +24,14 @@ class InkdigitsError(Exception):
 
     Attributes:
         index: Of the picture in the list that was read, from 0; None where there was no list.
+        prefix: What stands in front of the message.
     """
 
     index: int | None = None
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return self.prefix + super().__str__()
 
 
 class UsageError(InkdigitsError, ValueError):
@@ -57,7 +62,11 @@ class MissingExtraError(InkdigitsError, ImportError):
     """An optional dependency is not installed."""
 
     def __init__(self, module: str, extra: str) -> None:
+        self.module, self.extra = module, extra
         super().__init__(f"this needs {module}, which is not installed: pip install 'inkdigits[{extra}]'")
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str], dict[str, object]]:
+        return type(self), (self.module, self.extra), {"index": self.index, "prefix": self.prefix}
 
 
 class LeakageWarning(UserWarning):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inkdigits.errors import DataError
@@ -33,7 +34,7 @@ _CSV_BYTES_AT_ONCE = 8 << 20
 # --- IDX (Source: http://yann.lecun.com/exdb/mnist, "FILE FORMATS") ---------------------------------------------
 
 
-def read_idx(path: Path) -> np.ndarray:
+def read_idx(path: Path) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes, gzipped or not.
 
     Returns:
@@ -82,7 +83,7 @@ def _read_up_to(file: IO[bytes] | gzip.GzipFile, limit: int) -> bytes:
     return bytes(content)
 
 
-def idx_bytes(array: np.ndarray) -> bytes:
+def idx_bytes(array: NDArray[np.uint8]) -> bytes:
     """A uint8 array of 1 to 4 dimensions as an (uncompressed) IDX file."""
     return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
 
@@ -90,7 +91,7 @@ def idx_bytes(array: np.ndarray) -> bytes:
 # --- CSV ----------------------------------------------------------------------------------------------------------
 
 
-def read_kaggle_csv(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
+def read_kaggle_csv(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
     """Read a file in the format of Kaggle's Digit Recognizer: ``label,pixel0,…,pixel783``, or without ``label``.
 
     Returns:
@@ -102,7 +103,7 @@ def read_kaggle_csv(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     """
     with _open_csv(path) as file, _bar(path) as bar:
         columns = _kaggle_columns(path, file.readline())
-        tables: list[np.ndarray] = []
+        tables: list[NDArray[np.uint8]] = []
         rows = 0
         while lines := file.readlines(_CSV_BYTES_AT_ONCE):
             bar.update(sum(map(len, lines)))
@@ -116,8 +117,8 @@ def read_kaggle_csv(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     return np.ascontiguousarray(table[:, -PIXELS:]).reshape(-1, 28, 28), labels
 
 
-def read_predictions(path: Path) -> np.ndarray:
-    """Read answers made elsewhere: a CSV ``ImageId,Label`` with ImageId 1, 2, 3, … in any order.
+def read_predictions(path: Path) -> NDArray[np.int64]:
+    """Read predictions made elsewhere: a CSV ``ImageId,Label`` with ImageId 1, 2, 3, … in any order.
 
     Returns:
         labels (N,) int64, ordered by ImageId.
@@ -126,7 +127,7 @@ def read_predictions(path: Path) -> np.ndarray:
         DataError: another header, a row that is not two whole numbers, a label beyond 0 to 9, an ImageId that is
             missing or there twice.
     """
-    answers: dict[int, int] = {}
+    predicted: dict[int, int] = {}
     with _open_csv(path) as file:
         rows = csv.reader(file)
         if [name.strip() for name in next(rows, [])] != ["ImageId", "Label"]:
@@ -134,13 +135,13 @@ def read_predictions(path: Path) -> np.ndarray:
         for number, row in enumerate(rows, start=1):
             if len(row) != 2 or not all(_is_whole(field) for field in row) or int(row[1]) > 9:
                 raise DataError(f"{path}, row {number}: {','.join(row)[:60]!r} is not an ImageId and a label of 0 to 9")
-            if int(row[0]) in answers:
+            if int(row[0]) in predicted:
                 raise DataError(f"{path}, row {number}, column ImageId: {row[0]} is there twice: keep one of them")
-            answers[int(row[0])] = int(row[1])
-    missing = next((i for i in range(1, len(answers) + 1) if i not in answers), None)
-    if missing is not None or not answers:
+            predicted[int(row[0])] = int(row[1])
+    missing = next((i for i in range(1, len(predicted) + 1) if i not in predicted), None)
+    if missing is not None or not predicted:
         raise DataError(f"{path}: ImageId {missing or 1} is missing; there must be one row for each of 1 to N")
-    return np.array([answers[i] for i in range(1, len(answers) + 1)], np.int64)
+    return np.array([predicted[i] for i in range(1, len(predicted) + 1)], np.int64)
 
 
 @contextmanager
@@ -175,7 +176,7 @@ def _kaggle_columns(path: Path, header: str) -> list[str]:
     return names
 
 
-def _parse_rows(path: Path, lines: list[str], columns: list[str], rows_before: int) -> np.ndarray:
+def _parse_rows(path: Path, lines: list[str], columns: list[str], rows_before: int) -> NDArray[np.uint8]:
     """Parse lines into uint8 (rows, columns), fast; on a fault, look for it slowly and name it."""
     # NumPy sees plain digits only: other text it may take for a float, or crash on (2.4, with warnings as errors).
     text = "".join(lines).encode()

@@ -126,7 +126,7 @@ def _decoder_errors(name: str) -> Iterator[None]:
         raise ImageError(f"{name} does not exist: check its name") from None
     except IsADirectoryError:
         raise ImageError(f"{name} is a folder: name its pictures, or read it from the command line") from None
-    except (ImageError, MissingExtraError):
+    except (ImageError, MissingExtraError, Warning):  # a warning comes here where the program wants all of them raised
         raise
     except Exception as error:  # decoders of damaged files raise anything
         reason = "no format that is known" if isinstance(error, UnidentifiedImageError) else error
@@ -136,9 +136,13 @@ def _decoder_errors(name: str) -> Iterator[None]:
 
 
 def _small_enough(image: Image.Image, name: str) -> Image.Image:
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError(f"{name} has {image.width} × {image.height} pixels, more than {MAX_PIXELS}: make it smaller first")
+    _check_size(image.size, name)
     return image
+
+
+def _check_size(size: tuple[int, int], name: str) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ImageError(f"{name} has {size[0]} × {size[1]} pixels, more than {MAX_PIXELS}: make it smaller first")
 
 
 def _image_pages(file: BinaryIO, name: str, heic: bool) -> Iterator[NDArray[np.uint8]]:
@@ -157,8 +161,8 @@ def _image_pages(file: BinaryIO, name: str, heic: bool) -> Iterator[NDArray[np.u
 def _image(file: BinaryIO) -> Image.Image:
     """The picture in a file of one of the formats.
 
-    ``Image.open`` would do as much, but warns of large pictures; to keep that back one has to change the filters of warnings,
-    which belong to the whole process. Our own limit is checked before a pixel is decoded.
+    ``Image.open`` would do as much, but warns of pictures above a limit of its own; to keep that back one has to change the
+    filters of warnings, which belong to the whole process. Our limit is checked before a pixel is decoded.
     """
     head = file.read(16)
     for form, module in _FORMATS.items():
@@ -173,7 +177,9 @@ def _image(file: BinaryIO) -> Image.Image:
 def _heic_image(file: BinaryIO) -> Image.Image:
     with require("heic"):
         import pillow_heif
-    image: Image.Image = pillow_heif.open_heif(file, convert_hdr_to_8bit=True).to_pillow()
+    heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)
+    _check_size(heif.size, "the picture")  # before it is decoded
+    image: Image.Image = heif.to_pillow()
     return image
 
 

@@ -74,7 +74,7 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        """Give the memory of the networks back; whatever is read afterwards raises a ``ModelError``."""
+        """Give the memory of the networks back; what needs one of them afterwards raises a ``ModelError``."""
         self._recogniser.close()
 
     def read(
@@ -173,8 +173,10 @@ class Reader:
                 except (ImageError, MissingExtraError) as error:
                     error.index = index
                     if on_error == "raise":
-                        error.args = (f"sources[{index}]: {error}",)
+                        error.prefix = f"sources[{index}]: "
                         raise
+                    # What an error remembers of its way would keep the picture in memory.
+                    error.__traceback__ = error.__context__ = None
                     plans.append(error)
             readings = iter(self._readings([plan for plan in plans if isinstance(plan, _Plan)], threshold))
             found += [next(readings) if isinstance(plan, _Plan) else plan for plan in plans]

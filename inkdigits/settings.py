@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, TypeVar, dataclass_transform
 
 import pydantic
@@ -13,6 +14,8 @@ from pydantic.dataclasses import dataclass
 from inkdigits.errors import UsageError
 
 T = TypeVar("T")
+#: How pydantic calls a key that is missing, and one that it doesn't know.
+_MISSING, _UNKNOWN = ("missing", "missing_argument"), ("extra_forbidden", "unexpected_keyword_argument")
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(pydantic.Field,))
@@ -24,11 +27,14 @@ def settings(cls: type[T]) -> type[T]:
     """
     checked: Any = dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid", arbitrary_types_allowed=True))(cls)
     validate: Callable[..., None] = checked.__init__
+    names = [field.name for field in fields(checked)]
 
     @functools.wraps(validate)
     def init(self: Any, *values: Any, **named: Any) -> None:
+        if len(values) > len(names):
+            raise TypeError(f"{cls.__name__} takes {len(names)} values, not {len(values)}")
         try:
-            validate(self, *values, **named)
+            validate(self, **dict(zip(names, values, strict=False)), **named)  # by name, so that a fault has one
         except pydantic.ValidationError as error:
             raise UsageError(explained(error)) from None
 
@@ -47,14 +53,15 @@ def explained(error: pydantic.ValidationError, what: str = "") -> str:
     faults = error.errors(include_url=False)
     first = faults[0]
     place = _place(first)
+    if first["type"] in (*_MISSING, *_UNKNOWN):  # the last part is a key that somebody wrote, or should have written
+        owner = ", ".join(part for part in (what, _path(_place({"loc": first["loc"][:-1]}))) if part) or "it"
+        key = first["loc"][-1]
+        if first["type"] in _MISSING:
+            return f"{owner} lacks {key!r}: give it"
+        return f"{owner} has the unknown key {key!r}: leave it out, or correct its name"
     if first["type"] == "value_error":  # our own words, which name the value
         message = first["msg"].removeprefix("Value error, ")
         return f"{what}: {message}" if what else message
-    owner = ", ".join(part for part in (what, _path(place[:-1])) if part) or "it"
-    if first["type"] in ("missing", "missing_argument"):
-        return f"{owner} lacks {place[-1]!r}: give it"
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{owner} has the unknown key {place[-1]!r}: leave it out, or correct its name"
     # Of a value that may be one of several kinds there is a fault for each kind.
     wishes = dict.fromkeys(_wish(fault) for fault in faults if _place(fault) == place)
     value = repr(first["input"])
@@ -75,4 +82,5 @@ def _path(place: tuple[str | int, ...]) -> str:
 
 
 def _wish(fault: Any) -> str:
-    return re.sub(r"^(Input|Tuple|String) should ", "", str(fault["msg"]))
+    wish = re.sub(r"^(Input|Tuple|String) should ", "", str(fault["msg"]))
+    return re.sub(r" or (an )?instance of \w+", "", wish)  # names of our own classes help nobody

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import pickle
 import sys
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -139,9 +141,26 @@ def test_a_pdf(sample: Dataset, tmp_path: Path) -> None:
 
 def test_heic(sample: Dataset, tmp_path: Path) -> None:
     heif = pytest.importorskip("pillow_heif")
-    heif.register_heif_opener()
-    paper(sample, 0).convert("RGB").save(tmp_path / "p.heic")
+    heif.from_pillow(paper(sample, 0).convert("RGB")).save(tmp_path / "p.heic")
     assert inkdigits.read(tmp_path / "p.heic", "digit").best_text == "7"
+
+
+def test_a_heic_bomb_is_refused_before_it_is_decoded(sample: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.from_pillow(paper(sample, 0).convert("RGB")).save(tmp_path / "p.heic")
+    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(heif.HeifFile, "to_pillow", lambda self: pytest.fail("it was decoded"))
+    with pytest.raises(ImageError, match="160 × 160 pixels, more than 1000"):
+        inkdigits.read(tmp_path / "p.heic")
+
+
+def test_a_warning_that_the_program_wants_raised_is_no_bad_picture(sample: Dataset) -> None:
+    file = io.BytesIO()
+    paper(sample, 0).save(file, "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")  # it breaks off
+    assert inkdigits.read(file.getvalue(), "digit").text == "7"
+    with warnings.catch_warnings(), pytest.raises(UserWarning, match="Corrupt EXIF"):
+        warnings.simplefilter("error")
+        inkdigits.read(file.getvalue(), "digit")
 
 
 @pytest.mark.parametrize(
@@ -149,8 +168,12 @@ def test_heic(sample: Dataset, tmp_path: Path) -> None:
 )
 def test_missing_extras_are_named(module: str, content: bytes, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingExtraError, match=rf"inkdigits\[{extra}\]"):
+    with pytest.raises(MissingExtraError, match=rf"^this needs .*inkdigits\[{extra}\]") as raised:
         inkdigits.read(content)
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert (str(again), again.extra) == (str(raised.value), extra)
+    with pytest.raises(MissingExtraError, match=rf"^sources\[0\]: this needs .*inkdigits\[{extra}\]"):
+        inkdigits.read_many([content])
 
 
 def test_arrays_and_pictures_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

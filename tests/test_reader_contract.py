@@ -6,6 +6,7 @@ import io
 import multiprocessing
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,12 +17,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import inkdigits
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ImageError, ModelError, UsageError
 from inkdigits.inference.session import Session
+from inkdigits.runs import Run
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -92,6 +94,16 @@ def test_a_line_is_read_once_in_auto() -> None:
     with Counter() as auto:
         reader.read(EXAMPLES / "blackboard.png", "auto")
     assert [auto.strips.count(strip) for strip in line.strips] == [1] * len(line.strips)
+
+
+def test_a_scribbled_line_is_passed_over_once_for_each_strip() -> None:
+    reader, rng = inkdigits.Reader(), np.random.default_rng(0)
+    for _ in range(20):
+        picture = Image.new("L", (int(rng.integers(40, 200)), 48), 245)
+        ImageDraw.Draw(picture).line([tuple(p) for p in rng.integers(0, 200, (9, 2)).tolist()], fill=20, width=3)
+        with Counter() as counter:
+            reader.read(picture, "line")
+        assert len(counter.strips) == len(set(counter.strips))
 
 
 def test_many_single_digits_make_one_batch(sample: Dataset) -> None:
@@ -192,6 +204,17 @@ def test_a_reader_can_be_pickled_is_said_and_closed() -> None:
         closed.read(EXAMPLES / "drawing.png")
 
 
+def test_a_pickled_reader_of_a_relative_folder_is_read_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = Run.shipped("reader")
+    (tmp_path / "mine").mkdir()
+    for network in ("digit", "line"):
+        shutil.copy(shipped.model(network), tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    content = pickle.dumps(inkdigits.Reader("mine"))
+    monkeypatch.chdir("/")
+    assert pickle.loads(content).read(EXAMPLES / "drawing.png").text == "5"
+
+
 def test_weights_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = inkdigits.Reader()
     monkeypatch.setattr(Session, "_load", lambda self: pytest.fail("loaded again"))
@@ -220,6 +243,7 @@ def test_a_bad_picture_among_many_is_named_or_returned() -> None:
     assert [type(one).__name__ for one in found] == ["Reading", "ImageError", "Reading", "ImageError"]
     assert [one.index for one in found if isinstance(one, ImageError)] == [1, 3]
     assert [one.text for one in found if isinstance(one, inkdigits.Reading)] == ["5", "5"]
+    assert [one.__traceback__ for one in found if isinstance(one, ImageError)] == [None, None]  # it would keep the pictures
     with pytest.raises(UsageError, match="on_error is 'ignore'"):
         inkdigits.read_many([good], on_error="ignore")  # type: ignore[call-overload]
 
@@ -276,7 +300,7 @@ def test_memory_is_bounded_at_the_pixel_limit(mode: str, kind: str) -> None:
 _DECODE = """
 import io, resource, sys
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 from inkdigits import images
 
 mode = sys.argv[1]

@@ -44,7 +44,7 @@ def _in_order(paths: list[Path]) -> list[Path]:
     """Paths sorted as people count: 2.png comes before 10.png."""
     from natsort import natsorted  # reading single files is quicker without it
 
-    return natsorted(paths)
+    return natsorted(sorted(paths))
 
 
 def _hidden(path: Path, folder: Path) -> bool:

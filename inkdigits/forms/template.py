@@ -118,7 +118,7 @@ class Template:
             rows: In [1, 1000].
             columns: In [1, 1000].
             corners: As for ``Template``.
-            **known: Goes to every ``Field``.
+            **known: ``length``, ``allowed``, ``check`` and ``optional`` of every ``Field``.
 
         Raises:
             UsageError: A value lies outside its range.
@@ -161,7 +161,7 @@ class Template:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise UsageError(f"the template {path} does not exist: check its name") from None
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise UsageError(f"the template {path} is no JSON file ({error}): correct it, or name the JSON file") from None
         try:
             return cls.from_dict(content)
@@ -170,12 +170,16 @@ class Template:
 
 
 class _Grid(BaseModel):
-    """A grid of cells; what else is said goes to every field."""
+    """A grid of cells; what else is said goes to every field, which checks it."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="forbid")
 
     rows: Annotated[StrictInt, pydantic.Field(ge=1, le=1000)]
     columns: Annotated[StrictInt, pydantic.Field(ge=1, le=1000)]
+    length: Any = None
+    allowed: Any = None
+    check: Any = None
+    optional: Any = False
 
 
 def _of_grid(content: Any, corners: Any) -> Template:
@@ -183,7 +187,11 @@ def _of_grid(content: Any, corners: Any) -> Template:
         grid = _Grid.model_validate(content)
     except pydantic.ValidationError as error:
         raise UsageError(explained(error, "the grid")) from None
-    rows, columns, known = grid.rows, grid.columns, grid.model_extra or {}
+    rows, columns, known = grid.rows, grid.columns, grid.model_dump(exclude={"rows", "columns"})
+    try:
+        Field("any", (0, 0, 1, 1), cells=1, **known)
+    except UsageError as error:
+        raise UsageError(f"the grid: {error}") from None
     fields = [
         {
             "name": f"r{row + 1}c{column + 1}",

@@ -63,7 +63,6 @@ class LineRecogniser:
 
     def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
         self._session = Session(Path(path), threads, providers)
-        self.path = self._session.path
         outputs = [shape[2:] for shape in self._session.output_shapes().values()]
         if list(self._session.input_shapes()) != ["strips"] or outputs != [[11], [4]]:
             raise ModelError(f"{path} is no line recogniser: make one with inkdigits train-reader")

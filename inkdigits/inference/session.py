@@ -47,7 +47,7 @@ class Session:
     def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
         if threads is not None and not 1 <= threads <= 1024:
             raise UsageError(f"threads is {threads}: choose it between 1 and 1024")
-        self.path = path
+        self.path = path.absolute()  # it may be loaded again from another folder
         self.threads = threads
         self.providers = tuple(providers or ("CPUExecutionProvider",))
         available = onnxruntime.get_available_providers()
@@ -58,8 +58,8 @@ class Session:
 
     def _load(self) -> onnxruntime.InferenceSession:
         session = _opened(self.path, self.threads, self.providers)
-        self._session: onnxruntime.InferenceSession | None = session
         _sessions.add(self)
+        self._session: onnxruntime.InferenceSession | None = session
         return session
 
     def _loaded(self) -> onnxruntime.InferenceSession:

@@ -1,1 +1,1 @@
-"""Learning: tasks, networks, recipes, training, calibration, export, prediction and evaluation."""
+"""Learning: networks, recipes, training, calibration, export, prediction and evaluation."""

@@ -104,7 +104,7 @@ class ConvolutionalNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc
         objective = Classification(plan, task, Dataset("baseline", splits), self.random_state, "cpu")
         with tempfile.TemporaryDirectory() as folder:
             loop = TrainingLoop(objective, schedule_of(plan), Run(Path(folder)), seed=self.random_state, quiet=True)
-            loop.run()
+            loop.train()
         self.network_ = objective.calibrated(loop.network).eval()
         return self
 

@@ -286,7 +286,7 @@ def _training_images(model: Classifier, project: Project) -> NDArray[np.uint8]:
                 raise DataError(f"{source} has changed since the training")
             images[source, transpose] = model.task.select(training)[0]
     except (KeyError, TypeError):
-        raise ModelError(f"{model.path} has no meta.json beside it that tells its training images") from None
+        raise ModelError(f"{model.path} has no meta.json of this version beside it that tells its training images") from None
     return np.concatenate(list(images.values()))
 
 

@@ -88,7 +88,7 @@ class TrainingLoop:
         seed: The same seed on the same machine gives the same weights.
         identity: What a checkpoint must have been made with, to be of this training: plain values.
         tensorboard: Write curves for TensorBoard, too.
-        quiet: Say nothing of the epochs, and draw no bar.
+        quiet: Say nothing of the epochs, to TensorBoard neither, and draw no bar.
 
     Attributes:
         history: What was measured of each epoch so far.
@@ -107,7 +107,7 @@ class TrainingLoop:
         quiet: bool = False,
     ) -> None:
         self.quiet = quiet
-        self.objective, self.schedule, self.run_folder = objective, schedule, run
+        self.objective, self.schedule, self.run = objective, schedule, run
         self.network_name, self.seed, self.identity = network_name, seed, dict(identity or {})
         network = objective.network
         self.optimizer = torch.optim.AdamW(
@@ -127,7 +127,7 @@ class TrainingLoop:
         """The network that is kept: the running average where the schedule asks for one."""
         return self.average.module if self.average else self.objective.network
 
-    def run(self) -> None:
+    def train(self) -> None:
         """Train the epochs that are left, with a bar over all steps and a line an epoch."""
         steps, done = self.objective.steps, len(self.history)
         bar = tqdm(
@@ -196,12 +196,12 @@ class TrainingLoop:
         torch.save(state, content)
         with atomic(self.checkpoint) as file:
             file.write(content.getbuffer())
-        self.run_folder.write_history(self.history, self.network_name)
+        self.run.write_history(self.history, self.network_name)
 
     @property
     def checkpoint(self) -> Path:
         """The file with the state of the training."""
-        return self.run_folder.checkpoint(self.network_name)
+        return self.run.checkpoint(self.network_name)
 
     def restore(self) -> None:
         """Take up the checkpoint, where there is one.
@@ -212,7 +212,7 @@ class TrainingLoop:
         """
         path = self.checkpoint
         if not path.exists():
-            logger.info("%s has no checkpoint of %s: the training begins anew", self.run_folder.folder, self.network_name)
+            logger.info("%s has no checkpoint of %s: the training begins anew", self.run.folder, self.network_name)
             return
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)  # admits tensors and plain values only
@@ -230,7 +230,7 @@ class TrainingLoop:
             raise ModelError(f"{path} is damaged ({reason}): train without --resume") from None
         if differing:
             raise UsageError(f"{path} belongs to a run with other {' and '.join(differing)}: give the same, or another --run")
-        self.run_folder.write_history(self.history, self.network_name)  # the kill may have come between the two files
+        self.run.write_history(self.history, self.network_name)  # the kill may have come between the two files
 
     def finish(self) -> None:
         """Remove the checkpoint, when all that a run keeps is written."""

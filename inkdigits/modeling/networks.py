@@ -232,7 +232,7 @@ class DigitNet(nn.Module):
 class LineNet(nn.Module):
     """Reads a strip of paper from left to right: what digit stands at each time step, and how far it reaches.
 
-    Maps strips, float32 [N, 1, 40, W] with 0 = paper and 255 = ink, to logits [N, W/2, 11] (the ten digits and blank)
+    Maps strips, float32 [N, 1, 40, W] with 64 = paper and 224 = ink, to logits [N, W/2, 11] (the ten digits and blank)
     for connectionist temporal classification, and to box offsets [N, W/2, 4] of the digit at each time step: left and right as
     distances from the step, top and bottom from the strip's upper edge, all in strip heights.
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.

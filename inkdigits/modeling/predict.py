@@ -116,7 +116,8 @@ def _read_file(path: Path) -> NDArray[np.uint8]:
 
 def _read_folder(folder: Path, faults: list[str]) -> tuple[list[str], NDArray[np.uint8]]:
     names, pictures = [], []
-    paths = natsorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    found = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    paths = natsorted(found)  # 2.png comes before 10.png, and 01.png before 1.png
     for path in tqdm(paths, desc="reading pictures", unit="", disable=None):
         try:
             pictures.append(preparation.prepare(images.load(path)))

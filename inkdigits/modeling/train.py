@@ -71,14 +71,17 @@ def train(
         plan, target_task, data, settings.seed, settings.device, [teacher.network for teacher in teachers]
     )
     if settings.start is not None:
-        _start_from(Run.named(settings.start, project), objective.network)
+        start = Run.named(settings.start, project)
+        if start == run:
+            raise UsageError(f"{run.name} cannot start from its own weights, which it writes: name the new run with --run")
+        _start_from(start, objective.network)
     identity = _identity(settings, plan, data, objective, teachers)
     if resume and (finished := _finished(run, identity)):
         return finished
     loop = TrainingLoop(objective, schedule_of(plan), run, seed=settings.seed, identity=identity, tensorboard=tensorboard)
     if resume:
         loop.restore()
-    loop.run()
+    loop.train()
     network = objective.calibrated(loop.network)
     meta = _meta(settings, plan, loop, objective, network, data)
     meta["teachers"] = [{"run": teacher.name, "data": teacher.data} for teacher in teachers]
@@ -164,10 +167,11 @@ def load_network(run: Run) -> tuple[DigitNet, Task]:
             f"{run.folder} holds no finished run: check its name, or train it with inkdigits train --run {run.name}"
         )
     try:
+        _ = meta["data"]["splits"]  # what earlier versions call otherwise
         found = task(meta["task"])
         network = network_of(recipe(meta["recipe"]), found)
         load_weights(network, run.weights())
-    except (ValueError, KeyError, ModelError) as error:
+    except (ValueError, KeyError, TypeError, ModelError) as error:
         raise ModelError(f"{run.folder} holds no finished run of this version ({error}): train it again") from None
     return network.eval(), found
 

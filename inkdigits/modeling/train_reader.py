@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
-from inkdigits.errors import ModelError
+from inkdigits.errors import ModelError, UsageError
 from inkdigits.features import make_features
 from inkdigits.files import sha256, sha256_file
 from inkdigits.inference.ctc import BLANK, best_path
@@ -104,23 +104,27 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     Raises:
         DataError: The data cannot be had.
         ModelError: The run to start from is missing, or a checkpoint is damaged.
-        UsageError: The stopped training had other settings.
+        UsageError: The stopped training had other settings, or a run is to start from itself.
     """
     project = project or Project.current()
     run = Run.named(settings.run, project)
     data = make_features(settings.data, project)
     start = None if settings.start is None else Run.named(settings.start, project)
+    if start == run:
+        raise UsageError(f"{run.name} cannot start from its own weights, which it writes: name the new run with --run")
     meta = run.meta() if settings.only or resume else {}
     splits = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
     meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
-    for name in NETWORKS:
-        if settings.only not in (None, name):
-            continue
-        identity = _identity(settings, name, splits, start)
+    chosen = [name for name in NETWORKS if settings.only in (None, name)]
+    identities = {name: _identity(settings, name, splits, start) for name in chosen}  # all faults before any work
+    for name in () if resume else chosen:
+        run.checkpoint(name).unlink(missing_ok=True)  # of an earlier training
+    for name, identity in identities.items():
         if resume and _is_finished(run, name, meta, identity):
             continue
-        meta[name] = _train(settings, name, data, run, identity, start, resume)
+        loop, meta[name] = _train(settings, name, data, run, identity, start, resume)
         run.write_meta(meta)
+        loop.finish()
     return run
 
 
@@ -155,8 +159,8 @@ def _train(
     identity: dict[str, Any],
     start: Run | None,
     resume: bool,
-) -> dict[str, Any]:
-    """Train one of the two networks, and give back what is known of it."""
+) -> tuple[TrainingLoop, dict[str, Any]]:
+    """Train one of the two networks, and give back its loop, to be finished, and what is known of it."""
     objective: DigitReading | LineReading
     if name == "digit":
         objective, epochs, lr, decay = DigitReading(settings, data), settings.digit_epochs, 6e-3, 0.02
@@ -168,7 +172,7 @@ def _train(
     loop = TrainingLoop(objective, schedule, run, network_name=name, seed=settings.seed, identity=identity)
     if resume:
         loop.restore()
-    loop.run()
+    loop.train()
     network = loop.network.eval()
     figures = objective.finish()
     save_weights(network, run.weights(name))
@@ -176,8 +180,7 @@ def _train(
         export_classifier(objective.network, task(READER), run.model(name), half=True)
     else:
         export_line_recogniser(objective.network, run.model(name))
-    loop.finish()
-    return {
+    return loop, {
         "settings": asdict(settings),
         "identity": _digest(identity),
         "parameters": parameter_count(network),
@@ -216,24 +219,25 @@ class DigitReading:
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """Accuracy on synthetic pictures, on the digits among them, and on MNIST's validation images."""
+        assert isinstance(network, DigitNet)
         images, labels = self.synthetic
-        correct = self._logits(images).argmax(1) == labels
+        correct = self._logits(network, images).argmax(1) == labels
         return {
             "synthetic_accuracy": float(correct.mean()),
             "synthetic_digits_accuracy": float(correct[labels != NON_DIGIT].mean()),
-            "mnist_accuracy": float((self._logits(self.mnist[0]).argmax(1) == self.mnist[1]).mean()),
+            "mnist_accuracy": float((self._logits(network, self.mnist[0]).argmax(1) == self.mnist[1]).mean()),
         }
 
     def finish(self) -> dict[str, Any]:
         """Fit the temperature: one for all images, with which the thresholds of reading were chosen."""
-        self.network.temperature.fill_(fit_temperature(self._logits(self.synthetic[0]), self.synthetic[1]))
+        self.network.temperature.fill_(fit_temperature(self._logits(self.network, self.synthetic[0]), self.synthetic[1]))
         return {"temperature": float(self.network.temperature)}
 
     @torch.inference_mode()
-    def _logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self.network.eval()
+    def _logits(self, network: DigitNet, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        network.eval()
         batches = torch.from_numpy(images)[:, None].split(_EVALUATION_BATCH)
-        return np.concatenate([self.network.logits(batch.to(self.device).float()).cpu().numpy() for batch in batches])
+        return np.concatenate([network.logits(batch.to(self.device).float()).cpu().numpy() for batch in batches])
 
 
 # --- The line recogniser --------------------------------------------------------------------------------------------
@@ -264,7 +268,8 @@ class LineReading:
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """What ``score_lines`` says of synthetic lines."""
-        return score_lines(self.network, self.synthetic)
+        assert isinstance(network, LineNet)
+        return score_lines(network, self.synthetic)
 
     def finish(self) -> dict[str, Any]:
         """Nothing is fitted after the training."""

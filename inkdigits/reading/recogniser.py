@@ -47,7 +47,6 @@ class Recogniser:
     """
 
     def __init__(self, run: Run, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
-        self.run = run
         self.classifier = Classifier(run.model("digit"), threads, providers)
         if self.classifier.task.name != READER:
             raise ModelError(f"{run.model('digit')} has no class for what is no digit: make one with inkdigits train-reader")
@@ -128,6 +127,7 @@ class Recogniser:
             picture: uint8 (H, W).
             passes: As for ``rescore``.
         """
+        passes = {} if passes is None else passes
         candidates = self._read_line(picture, passes)
         heights = [candidate.box[3] - candidate.box[1] for candidate in candidates]
         if mean_confidence(candidates) >= _CLEAR_LINE and np.median(heights) >= _LARGE_SHARE * picture.shape[0]:

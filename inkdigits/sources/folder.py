@@ -49,6 +49,6 @@ def _read(folder: Path) -> Split:
 
 def _labelled_paths(folder: Path) -> Iterator[tuple[Path, int]]:
     for label in range(10):
-        for path in natsorted((folder / str(label)).glob("*")):
+        for path in natsorted(sorted((folder / str(label)).glob("*"))):
             if path.is_file() and not path.name.startswith("."):
                 yield path, label

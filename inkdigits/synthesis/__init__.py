@@ -1,1 +1,1 @@
-"""Made pictures of handwriting: MNIST strokes, drawn by any pen on any paper."""
+"""Synthetic pictures of handwriting: MNIST strokes, drawn by any pen on any paper."""

@@ -37,12 +37,21 @@ def _begin(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
     _strokes = DigitStrokes(images, labels)
 
 
+def _alone(job: Callable[[tuple[int, int]], Any], source: Labelled, seed: tuple[int, int]) -> Any:
+    """The result of a job in this process, where nothing of it stays."""
+    global _strokes
+    _begin(*source)
+    try:
+        return job(seed)
+    finally:
+        del _strokes
+
+
 def _run_jobs(job: Callable[[tuple[int, int]], Any], source: Labelled, count: int, seed: int, what: str) -> Iterator[Any]:
     """The results of as many jobs as make ``count`` pictures, in order."""
     seeds = [(seed, number) for number in range(count // JOB)]
     if len(seeds) == 1:  # no work for more than one process
-        _begin(*source)
-        yield job(seeds[0])
+        yield _alone(job, source, seeds[0])
         return
     # Threads that OpenMP has started don't survive a fork; new processes have none.
     with multiprocessing.get_context("spawn").Pool(initializer=_begin, initargs=source) as pool:

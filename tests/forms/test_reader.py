@@ -194,7 +194,10 @@ def test_no_frame() -> None:
         ({"grid": {"rows": 9, "columns": 9, "colour": 1}}, "unknown key 'colour'"),
         ({"grid": {"rows": 9, "columns": 9}, "aspect": 1}, "leave out one of them"),
         ({"grid": {"rows": 0, "columns": 3}}, "rows is 0: it should be greater than or equal to 1"),
-        ({"grid": 5}, "the grid is 5"),
+        ({"grid": 5}, "the grid is 5: it should be a valid dictionary$"),
+        ({"grid": {"rows": 2, "columns": 2, "box": [0, 0, 1, 1]}}, "the grid has the unknown key 'box'"),
+        ({"grid": {"rows": 2, "columns": 2, "cells": 3}}, "the grid has the unknown key 'cells'"),
+        ({"grid": {"rows": 2, "columns": 2, "check": "crc"}}, "the grid: check is 'crc'"),
     ],
 )
 def test_templates_that_cannot_be(content: dict[str, object], message: str) -> None:
@@ -211,6 +214,8 @@ def test_the_command(sample: Dataset, tmp_path: Path, run_cli: Callable[..., tup
     code, _, err = run_cli("read", "--fields", tmp_path / "none.json", tmp_path / "form.png")
     assert code == 2
     assert "none.json does not exist" in err
+    code, _, err = run_cli("read", "--fields", tmp_path, tmp_path / "form.png")
+    assert (code, err.count("\n")) == (2, 1)
 
 
 def test_plain_data_may_hold_tuples_in_place_of_lists() -> None:

@@ -192,7 +192,7 @@ def test_a_student_sees_corrupted_images_and_its_teacher_clean_ones(small: Path,
     loop = TrainingLoop(objective, schedule_of(plan), Run(tmp_path))
     objective.network.blocks.register_forward_pre_hook(watch("student"))
     teacher.blocks.register_forward_pre_hook(watch("teacher"))
-    loop.run()
+    loop.train()
     paper = pytest.approx(-PIXEL_MEAN / PIXEL_STD)
     assert max(corners["student"]) > 0
     assert max(corners["teacher"]) == paper == min(corners["teacher"])
@@ -205,7 +205,7 @@ def test_precise_norm_takes_its_statistics_from_training_images_as_they_are(
     plan = replace(RECIPES["tiny-5k"], epochs=1)
     objective = Classification(plan, task("digits"), data)
     loop = TrainingLoop(objective, schedule_of(plan), Run(tmp_path))
-    loop.run()
+    loop.train()
     images = torch.from_numpy(data.split("train").images[:, None]).float()
 
     @torch.no_grad()
@@ -347,3 +347,5 @@ def test_a_run_starts_from_the_weights_of_another(small: Path, project: Project)
         train(replace(settings, recipe="default"), project)
     with pytest.raises(ModelError, match="does not exist"):
         train(replace(settings, start="nobody"), project)
+    with pytest.raises(UsageError, match="cannot start from its own weights"):
+        train(replace(settings, run="first"), project)

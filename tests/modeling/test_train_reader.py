@@ -113,6 +113,25 @@ def test_a_training_starts_from_given_weights(tiny: tuple[Project, step.ReaderSe
     assert started.history("digit")[0]["train_loss"] < run.history("digit")[0]["train_loss"]
     with pytest.raises(ModelError, match="does not exist"):
         step.train_reader(replace(settings, run="started", start="nobody", only="line"), project)
+    with pytest.raises(UsageError, match="cannot start from its own weights"):
+        step.train_reader(replace(settings, start="tiny"), project)
+    with pytest.raises(ModelError, match=r"line\.safetensors does not exist"):  # said before the first network is trained
+        step.train_reader(replace(settings, run="again", start="started"), project)
+    assert not Run.named("again", project).folder.exists()
+
+
+def test_what_is_trained_is_not_lost_where_its_description_is_not_written(
+    tiny: tuple[Project, step.ReaderSettings, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, settings, _ = tiny
+    again, run = replace(settings, run="described", only="digit"), Run.named("described", project)
+    monkeypatch.setattr(step, "provenance", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        step.train_reader(again, project)
+    monkeypatch.undo()
+    monkeypatch.setattr(step.DigitReading, "losses", lambda self: pytest.fail("trained again"))
+    step.train_reader(again, project, resume=True)
+    assert len(run.history("digit")) == 2
 
 
 def test_the_exported_line_recogniser_says_what_the_network_says(tmp_path: Path) -> None:
