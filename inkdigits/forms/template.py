@@ -62,6 +62,11 @@ class Field:
             raise ValueError(f"field {self.name!r} has the length {[shortest, longest]}: give the least and the most")
         if self.cells and self.length is not None and shortest > self.cells:
             raise ValueError(f"field {self.name!r} has {shortest} digits in {self.cells} cells: give at most {self.cells}")
+        if longest == 0:
+            raise ValueError(f"field {self.name!r} has the length 0: give at least 1, or leave the field out")
+        longest = min(longest, self.cells or longest)
+        if self.allowed is not None and not any(shortest <= len(text) <= longest for text in self.allowed):
+            raise ValueError(f"field {self.name!r} allows no text that fits its length and cells: give at least one")
         return self
 
     def lengths(self) -> tuple[int, float]:

@@ -6,6 +6,7 @@ import ctypes
 import os
 import weakref
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,10 @@ class Session:
     """
 
     def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
-        if threads is not None and not 1 <= threads <= 1024:
-            raise UsageError(f"threads is {threads}: choose it between 1 and 1024")
+        if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= 1024):
+            raise UsageError(f"threads is {threads!r}: give a whole number between 1 and 1024")
+        if isinstance(providers, str):
+            raise UsageError(f"providers is {providers!r}: give a list, [{providers!r}]")
         self.path = path.absolute()  # it may be loaded again from another folder
         self.threads = threads
         self.providers = tuple(providers or ("CPUExecutionProvider",))

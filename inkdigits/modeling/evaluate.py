@@ -303,9 +303,9 @@ def _report_copies(copies: NDArray[np.bool_] | None, where: str, strict: bool) -
 
 def _record(model: Classifier, result: Evaluation, data: Split) -> None:
     """Add the figure to the run's own ``meta.json``, if these are its own source's test images."""
-    meta = model.meta()
-    if meta.get("data", {}).get("splits", {}).get("test") != data.fingerprint():
+    run, meta = Run(model.path.parent), model.meta()
+    if model.path.name != run.model().name or meta.get("data", {}).get("splits", {}).get("test") != data.fingerprint():
         return
     correct = result.predicted == result.targets
     meta["test"] = metrics.accuracy_summary(int(correct.sum()), len(correct))
-    Run(model.path.parent).write_meta(meta)
+    run.write_meta(meta)

@@ -139,8 +139,8 @@ class TrainingLoop:
         with torch.random.fork_rng(), _repeatable(self.objective.device), bar:
             for epoch in range(done, self.schedule.epochs):
                 self.history.append(self._epoch(epoch, bar))
+                self._save()  # first of all, so that an epoch that was told of is never lost
                 self._report(self.history[-1])
-                self._save()
 
     def _epoch(self, epoch: int, bar: tqdm[Any]) -> dict[str, Any]:
         # All that is random in an epoch follows from this line, so that a resumed run repeats it exactly.
@@ -210,31 +210,53 @@ class TrainingLoop:
             UsageError: It belongs to a training with other settings.
             ModelError: It is damaged.
         """
-        path = self.checkpoint
-        if not path.exists():
+        state = read_checkpoint(self.checkpoint, self.identity)
+        if state is None:
             logger.info("%s has no checkpoint of %s: the training begins anew", self.run.folder, self.network_name)
             return
         try:
-            state = torch.load(path, map_location="cpu", weights_only=True)  # admits tensors and plain values only
-            identity = dict(state["identity"] if isinstance(state, dict) else {})
-            differing = [name for name, own in self.identity.items() if identity.get(name) != own]
-            if not differing:
-                self.objective.network.load_state_dict(state["network"])
-                self.optimizer.load_state_dict(state["optimizer"])
-                self.one_cycle.load_state_dict(state["schedule"])
-                if self.average:
-                    self.average.load_state_dict(state["average"])
-                self.history = list(state["history"])
+            self.objective.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.one_cycle.load_state_dict(state["schedule"])
+            if self.average:
+                self.average.load_state_dict(state["average"])
+            self.history = list(state["history"])
         except Exception as error:  # a damaged file can raise anything
-            reason = " ".join(str(error).split())[:80]
-            raise ModelError(f"{path} is damaged ({reason}): train without --resume") from None
-        if differing:
-            raise UsageError(f"{path} belongs to a run with other {' and '.join(differing)}: give the same, or another --run")
+            raise _damaged(self.checkpoint, error) from None
         self.run.write_history(self.history, self.network_name)  # the kill may have come between the two files
 
     def finish(self) -> None:
         """Remove the checkpoint, when all that a run keeps is written."""
         self.checkpoint.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state in a checkpoint; None where there is no such file.
+
+    Args:
+        path: The file.
+        identity: What it must have been made with.
+
+    Raises:
+        UsageError: It belongs to a training with other settings.
+        ModelError: It is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)  # admits tensors and plain values only
+        found = dict(state["identity"] if isinstance(state, dict) else {})
+        differing = [name for name, own in identity.items() if found.get(name) != own]
+    except Exception as error:  # a damaged file can raise anything
+        raise _damaged(path, error) from None
+    if differing:
+        raise UsageError(f"{path} belongs to a run with other {' and '.join(differing)}: give the same, or another --run")
+    return dict(state)
+
+
+def _damaged(path: Path, error: Exception) -> ModelError:
+    reason = " ".join(str(error).split())[:80]
+    return ModelError(f"{path} is damaged ({reason}): train without --resume")
 
 
 def _repeatable(device: torch.device) -> Any:

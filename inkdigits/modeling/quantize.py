@@ -19,7 +19,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from inkdigits.config import Project
 from inkdigits.errors import ModelError
 from inkdigits.features import make_features
-from inkdigits.files import atomic
+from inkdigits.files import atomic, sha256_file
 from inkdigits.inference.classifier import Classifier
 from inkdigits.runs import Run
 
@@ -59,6 +59,7 @@ def quantize(name: str, project: Project | None = None) -> QuantizeResult:
     except (KeyError, TypeError):
         raise ModelError(f"{run.folder} has no meta.json of its model, which tells the data: train it again") from None
     write_quantized(before.path, before.task.select(data.split("train"))[0], run.quantized_model)
+    run.write_meta(run.meta() | {"quantized_sha256": sha256_file(run.quantized_model)})
     images, targets = before.task.select(data.split("validation"))
     models = (Classifier(run.quantized_model), before)
     correct = [float(np.mean(model.predict_proba(images).argmax(1) == targets)) for model in models]

@@ -57,7 +57,7 @@ def train(
         tensorboard: Write the curves for TensorBoard too (extra ``tensorboard``).
 
     Raises:
-        UsageError: A setting does not exist or lies outside its range, or the stopped run had others.
+        UsageError: A setting does not exist or lies outside its range, the run to be resumed had others, or it is a reader's.
         DataError: The data cannot be had or have no labels.
         ModelError: A teacher or the run to start from is missing, or the stopped run's checkpoint is damaged.
         MissingExtraError: TensorBoard is asked for and not installed.
@@ -65,6 +65,7 @@ def train(
     project = project or Project.current()
     plan, target_task = settings.resolved_recipe(), task(settings.task)
     run = Run.named(settings.run_name(), project)
+    run.check_free_for("model")
     data = make_features(settings.data, project, settings.transpose)
     teachers = _teachers(settings, target_task, project)
     objective = Classification(
@@ -113,12 +114,22 @@ def _digest(identity: dict[str, Any]) -> str:
 
 
 def _finished(run: Run, identity: dict[str, Any]) -> TrainResult | None:
-    """The run with this identity, where it is finished already."""
+    """The run with this identity, where it is finished already; one whose recipe or data have changed is not.
+
+    Raises:
+        UsageError: It is finished with other settings, and would be lost.
+    """
     try:
         meta = run.meta()
     except ModelError:
         return None
-    if run.checkpoint().exists() or meta.get("identity") != _digest(identity):
+    if run.checkpoint().exists() or "settings" not in meta:
+        return None
+    if meta["settings"] != json.loads(json.dumps(identity["settings"])):
+        raise UsageError(
+            f"{run.folder} is finished, with other settings: give the same, or another --run, or leave out --resume"
+        )
+    if meta.get("identity") != _digest(identity):
         return None
     logger.info("%s is finished already", run.folder)
     return TrainResult(run, meta)

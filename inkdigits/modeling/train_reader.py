@@ -29,7 +29,7 @@ from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.devices import device_of, mixed_precision, precision
 from inkdigits.modeling.export import export_classifier, export_line_recogniser
-from inkdigits.modeling.loop import Schedule, TrainingLoop, load_weights, save_weights
+from inkdigits.modeling.loop import Schedule, TrainingLoop, load_weights, read_checkpoint, save_weights
 from inkdigits.modeling.networks import Conv, DigitNet, LineNet, parameter_count
 from inkdigits.modeling.provenance import provenance
 from inkdigits.modeling.settings import Device
@@ -104,10 +104,11 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     Raises:
         DataError: The data cannot be had.
         ModelError: The run to start from is missing, or a checkpoint is damaged.
-        UsageError: The stopped training had other settings, or a run is to start from itself.
+        UsageError: The training to be resumed had other settings, the run is a classifier's, or it is to start from itself.
     """
     project = project or Project.current()
     run = Run.named(settings.run, project)
+    run.check_free_for(*NETWORKS)
     data = make_features(settings.data, project)
     start = None if settings.start is None else Run.named(settings.start, project)
     if start == run:
@@ -117,8 +118,11 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
     chosen = [name for name in NETWORKS if settings.only in (None, name)]
     identities = {name: _identity(settings, name, splits, start) for name in chosen}  # all faults before any work
-    for name in () if resume else chosen:
-        run.checkpoint(name).unlink(missing_ok=True)  # of an earlier training
+    if resume:
+        _check_resumable(run, meta, identities)
+    else:
+        for name in chosen:
+            run.checkpoint(name).unlink(missing_ok=True)  # of an earlier training
     for name, identity in identities.items():
         if resume and _is_finished(run, name, meta, identity):
             continue
@@ -143,6 +147,25 @@ def _identity(settings: ReaderSettings, name: Network, splits: dict[str, Any], s
 
 def _digest(identity: dict[str, Any]) -> str:
     return sha256(json.dumps(identity).encode())
+
+
+def _check_resumable(run: Run, meta: dict[str, Any], identities: dict[Network, dict[str, Any]]) -> None:
+    """Check, before any work, that what the run holds is of this training; what is known of an earlier one is dropped.
+
+    Raises:
+        UsageError: It is of a training with other settings, and would be lost.
+        ModelError: A checkpoint is damaged.
+    """
+    stopped = [name for name, identity in identities.items() if read_checkpoint(run.checkpoint(name), identity)]
+    for name, identity in identities.items():
+        known = meta.get(name, {}).get("settings", {})
+        if name in stopped or all(known.get(key) == value for key, value in identity["settings"].items()) or not known:
+            continue
+        if not stopped:
+            raise UsageError(
+                f"{run.model(name)} is finished, with other settings: give the same, or another --run, or leave out --resume"
+            )
+        del meta[name]  # the stopped training was to replace it
 
 
 def _is_finished(run: Run, name: Network, meta: dict[str, Any], identity: dict[str, Any]) -> bool:

@@ -37,7 +37,7 @@ def _page(document: Document, number: int | None) -> Page:
         if number in (None, page.number):
             return page
     read = ", ".join(str(page.number) for page in document.pages)
-    raise ImageError(f"there is no page {number}: {read or 'none'} was read, and pages count from 1")
+    raise ImageError(f"there is no page {number!r}: the pages that were read are {read or 'none'}")
 
 
 def _picture(document: Document, page: Page) -> NDArray[np.uint8]:

@@ -77,7 +77,7 @@ def test_every_page_is_drawn(tmp_path: Path, run_cli: Run) -> None:
     drawn = [Image.open(tmp_path / "out" / name) for name in ("two.png", "two-page2.png")]
     shapes = [picture.width / picture.height for picture in drawn]  # small pictures are drawn larger
     assert shapes == pytest.approx([page.width / page.height for page in pages], rel=0.01)
-    with pytest.raises(ImageError, match="there is no page 3: 1, 2 was read"):
+    with pytest.raises(ImageError, match="there is no page 3: the pages that were read are 1, 2"):
         inkdigits.read(tmp_path / "two.tif").draw(3)
 
 

@@ -39,6 +39,7 @@ def test_a_run_is_quantized_beside_its_model(
     assert found.path == result.folder / "model-int8.onnx"
     assert found.accuracy_before == pytest.approx(result.meta["validation"]["accuracy"])
     assert found.accuracy == pytest.approx(found.accuracy_before, abs=0.01)
+    assert load_model(found.path).meta()["data"] == result.meta["data"]  # so that evaluate finds its training images
     found.path.unlink()
 
 

@@ -34,6 +34,7 @@ from inkdigits.modeling.objectives import Classification, network_of, schedule_o
 from inkdigits.modeling.recipes import RECIPES
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import TrainResult, load_network, train
+from inkdigits.modeling.train_reader import ReaderSettings, train_reader
 from inkdigits.runs import Run
 from tests.conftest import write_idx_folder
 
@@ -133,6 +134,10 @@ def test_resuming_a_finished_run_leaves_it(few: Path, project: Project) -> None:
     before = (first.folder / "model.onnx").stat().st_mtime_ns
     again = train(settings, project, resume=True)
     assert again.meta == first.meta
+    with pytest.raises(UsageError, match="finished, with other settings"):
+        train(replace(settings, seed=5), project, resume=True)
+    with pytest.raises(UsageError, match="holds a classifier already"):
+        train_reader(ReaderSettings(run="r"), project)
     assert (first.folder / "model.onnx").stat().st_mtime_ns == before
 
 

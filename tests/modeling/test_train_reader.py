@@ -24,6 +24,8 @@ from inkdigits.inference.line_recogniser import LineRecogniser
 from inkdigits.modeling import train_reader as step
 from inkdigits.modeling.export import export_line_recogniser
 from inkdigits.modeling.networks import LineNet
+from inkdigits.modeling.settings import TrainSettings
+from inkdigits.modeling.train import train
 from inkdigits.runs import Run
 from inkdigits.synthesis import datasets, scenes
 from inkdigits.synthesis.allographs import DigitStrokes
@@ -105,6 +107,23 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
     times = [killed.model(name).stat().st_mtime_ns for name in step.NETWORKS]
     step.train_reader(again, project, resume=True)  # finished: nothing is done
     assert [killed.model(name).stat().st_mtime_ns for name in step.NETWORKS] == times
+    with pytest.raises(UsageError, match="holds a reader already"):
+        train(TrainSettings("fast", data=f"idx:{small}", run="killed"), project)
+
+
+def test_nothing_is_trained_again_where_something_else_would_be_lost(
+    tiny: tuple[Project, step.ReaderSettings, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, settings, run = tiny
+    monkeypatch.setattr(step, "_train", lambda *args: pytest.fail("trained"))
+    with pytest.raises(UsageError, match="is finished, with other settings"):
+        step.train_reader(replace(settings, seed=4), project, resume=True)
+    with pytest.raises(UsageError, match=r"line\.onnx is finished, with other settings"):
+        step.train_reader(replace(settings, line_epochs=3), project, resume=True)
+    torch.save({"identity": {}}, run.checkpoint("line"))
+    with pytest.raises(UsageError, match="belongs to a run with other"):  # before the classifier is trained
+        step.train_reader(replace(settings, digit_epochs=1), project, resume=True)
+    run.checkpoint("line").unlink()
 
 
 def test_a_training_starts_from_given_weights(tiny: tuple[Project, step.ReaderSettings, Run]) -> None:
