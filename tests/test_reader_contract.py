@@ -225,6 +225,8 @@ def test_weights_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_reader_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"digit\.onnx does not exist"):
         inkdigits.Reader(tmp_path)
+    with pytest.raises(ModelError, match="nothing does not exist"):
+        inkdigits.Reader(tmp_path / "nothing")
     with pytest.raises(UsageError, match="threads is 0"):
         inkdigits.Reader(threads=0)
     with pytest.raises(UsageError, match=r"threads is '2': give a whole number"):

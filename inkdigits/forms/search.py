@@ -50,4 +50,4 @@ def most_probable(rows: Sequence[NDArray[np.float32]], admits: Callable[[str], b
     if not admitted:
         return None, 0.0
     best = max(admitted, key=admitted.__getitem__)
-    return best, min(1.0, admitted[best] / (mass + max(rest, 0.0)))
+    return best, min(1.0, float(admitted[best] / (mass + max(rest, 0.0))))

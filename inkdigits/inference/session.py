@@ -117,7 +117,8 @@ class Session:
 
 def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxruntime.InferenceSession:
     if not path.is_file():
-        raise ModelError(f"{path} does not exist: train it first, or check its name")
+        missing = path if path.parent.is_dir() else path.parent
+        raise ModelError(f"{missing} does not exist: train it first, or check its name")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
     options.intra_op_num_threads = threads or 0

@@ -139,6 +139,7 @@ def test_cells_and_lines_of_a_form(sample: Dataset) -> None:
     found = inkdigits.read_fields(sheet, template)
     assert found["year"].text == "2024"
     assert found["year"].confidence > 0.99
+    assert type(found["year"].confidence) is float
     assert found["day"].best_text == "71"
     assert len(found["year"].digits) == 4
     assert found["day"].digits[0].box[0] >= 2 * CELL - 2
