@@ -31,7 +31,7 @@ def test_no_two_files_of_a_run_have_one_name(tmp_path: Path) -> None:
     assert {path.parent for path in names} == {tmp_path}
 
 
-@pytest.mark.parametrize("name", ["", "../elsewhere", "/tmp/x", ".hidden", "a/b", "a b"])
+@pytest.mark.parametrize("name", ["", "../elsewhere", "/elsewhere", ".hidden", "a/b", "a b"])
 def test_a_run_lies_below_models(name: str) -> None:
     with pytest.raises(UsageError, match="cannot name a run"):
         Run.named(name)
