@@ -82,6 +82,17 @@ class Run:
         """The folder of TensorBoard's curves."""
         return self.folder / "tensorboard"
 
+    def start(self, name: str, project: Project) -> Run:
+        """The run whose weights this one is to start from.
+
+        Raises:
+            UsageError: It is this one, or its name cannot be one.
+        """
+        start = Run.named(name, project)
+        if start == self:
+            raise UsageError(f"{self.name} cannot start from its own weights, which it writes: name the new run with --run")
+        return start
+
     def check_free_for(self, *networks: str) -> None:
         """Check that the run holds no networks but these, so that a reader and a classifier never share a folder.
 

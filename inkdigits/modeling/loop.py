@@ -7,6 +7,7 @@ run go on and end with the very weights it would have had.
 from __future__ import annotations
 
 import io
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from tqdm import tqdm
 
 from inkdigits.errors import ModelError, UsageError
 from inkdigits.extras import require
-from inkdigits.files import atomic
+from inkdigits.files import atomic, sha256
 from inkdigits.runs import Run
 
 logger = logging.getLogger(__name__)
@@ -228,6 +229,11 @@ class TrainingLoop:
     def finish(self) -> None:
         """Remove the checkpoint, when all that a run keeps is written."""
         self.checkpoint.unlink(missing_ok=True)
+
+
+def identity_digest(identity: Mapping[str, Any]) -> str:
+    """What ``meta.json`` keeps of the identity of a finished training: a SHA-256."""
+    return sha256(json.dumps(identity).encode())
 
 
 def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from inkdigits.inference.tasks import Task, task
 from inkdigits.modeling import metrics
 from inkdigits.modeling.devices import precision
 from inkdigits.modeling.export import export_classifier
-from inkdigits.modeling.loop import TrainingLoop, load_weights, safetensors_bytes, save_weights
+from inkdigits.modeling.loop import TrainingLoop, identity_digest, load_weights, safetensors_bytes, save_weights
 from inkdigits.modeling.networks import DigitNet, parameter_count
 from inkdigits.modeling.objectives import Classification, network_of, schedule_of
 from inkdigits.modeling.provenance import provenance
@@ -72,10 +72,7 @@ def train(
         plan, target_task, data, settings.seed, settings.device, [teacher.network for teacher in teachers]
     )
     if settings.start is not None:
-        start = Run.named(settings.start, project)
-        if start == run:
-            raise UsageError(f"{run.name} cannot start from its own weights, which it writes: name the new run with --run")
-        _start_from(start, objective.network)
+        _start_from(run.start(settings.start, project), objective.network)
     identity = _identity(settings, plan, data, objective, teachers)
     if resume and (finished := _finished(run, identity)):
         return finished
@@ -109,10 +106,6 @@ def _identity(
     }
 
 
-def _digest(identity: dict[str, Any]) -> str:
-    return sha256(json.dumps(identity).encode())
-
-
 def _finished(run: Run, identity: dict[str, Any]) -> TrainResult | None:
     """The run with this identity, where it is finished already; one whose recipe or data have changed is not.
 
@@ -129,7 +122,7 @@ def _finished(run: Run, identity: dict[str, Any]) -> TrainResult | None:
         raise UsageError(
             f"{run.folder} is finished, with other settings: give the same, or another --run, or leave out --resume"
         )
-    if meta.get("identity") != _digest(identity):
+    if meta.get("identity") != identity_digest(identity):
         return None
     logger.info("%s is finished already", run.folder)
     return TrainResult(run, meta)
@@ -199,7 +192,7 @@ def _meta(
     described = asdict(plan)
     return {
         "settings": asdict(settings),
-        "identity": _digest(loop.identity),
+        "identity": identity_digest(loop.identity),
         "task": settings.task,
         "recipe": settings.recipe,
         "architecture": {key: value for key, value in described.items() if key in _ARCHITECTURE},

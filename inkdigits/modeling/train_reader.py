@@ -6,7 +6,6 @@ tells one digit from another and from what is none; the line recogniser reads st
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,14 +21,14 @@ from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ModelError, UsageError
 from inkdigits.features import make_features
-from inkdigits.files import sha256, sha256_file
+from inkdigits.files import sha256_file
 from inkdigits.inference.ctc import BLANK, best_path
 from inkdigits.inference.tasks import NON_DIGIT, READER, task
 from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.devices import device_of, mixed_precision, precision
 from inkdigits.modeling.export import export_classifier, export_line_recogniser
-from inkdigits.modeling.loop import Schedule, TrainingLoop, load_weights, read_checkpoint, save_weights
+from inkdigits.modeling.loop import Schedule, TrainingLoop, identity_digest, load_weights, read_checkpoint, save_weights
 from inkdigits.modeling.networks import Conv, DigitNet, LineNet, parameter_count
 from inkdigits.modeling.provenance import provenance
 from inkdigits.modeling.settings import Device
@@ -110,9 +109,7 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     run = Run.named(settings.run, project)
     run.check_free_for(*NETWORKS)
     data = make_features(settings.data, project)
-    start = None if settings.start is None else Run.named(settings.start, project)
-    if start == run:
-        raise UsageError(f"{run.name} cannot start from its own weights, which it writes: name the new run with --run")
+    start = None if settings.start is None else run.start(settings.start, project)
     meta = run.meta() if settings.only or resume else {}
     splits = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
     meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
@@ -145,10 +142,6 @@ def _identity(settings: ReaderSettings, name: Network, splits: dict[str, Any], s
     }
 
 
-def _digest(identity: dict[str, Any]) -> str:
-    return sha256(json.dumps(identity).encode())
-
-
 def _check_resumable(run: Run, meta: dict[str, Any], identities: dict[Network, dict[str, Any]]) -> None:
     """Check, before any work, that what the run holds is of this training; what is known of an earlier one is dropped.
 
@@ -156,10 +149,10 @@ def _check_resumable(run: Run, meta: dict[str, Any], identities: dict[Network, d
         UsageError: It is of a training with other settings, and would be lost.
         ModelError: A checkpoint is damaged.
     """
-    stopped = [name for name, identity in identities.items() if read_checkpoint(run.checkpoint(name), identity)]
+    stopped = [name for name, identity in identities.items() if read_checkpoint(run.checkpoint(name), identity) is not None]
     for name, identity in identities.items():
-        known = meta.get(name, {}).get("settings", {})
-        if name in stopped or all(known.get(key) == value for key, value in identity["settings"].items()) or not known:
+        known = meta.get(name, {}).get("settings")
+        if name in stopped or known is None or identity["settings"].items() <= known.items():
             continue
         if not stopped:
             raise UsageError(
@@ -170,7 +163,7 @@ def _check_resumable(run: Run, meta: dict[str, Any], identities: dict[Network, d
 
 def _is_finished(run: Run, name: Network, meta: dict[str, Any], identity: dict[str, Any]) -> bool:
     known, path = meta.get(name, {}), run.model(name)
-    same = known.get("identity") == _digest(identity) and not run.checkpoint(name).exists()
+    same = known.get("identity") == identity_digest(identity) and not run.checkpoint(name).exists()
     return same and path.is_file() and known.get("sha256") == sha256_file(path)
 
 
@@ -205,7 +198,7 @@ def _train(
         export_line_recogniser(objective.network, run.model(name))
     return loop, {
         "settings": asdict(settings),
-        "identity": _digest(identity),
+        "identity": identity_digest(identity),
         "parameters": parameter_count(network),
         "validation": {key: value for key, value in loop.history[-1].items() if key not in ("train_losses", "seconds")},
         **figures,
