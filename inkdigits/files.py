@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -67,6 +67,13 @@ def check_new(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is not empty: name a new folder, so that nothing is mixed or lost")
+
+
+def in_order(paths: Iterable[Path]) -> list[Path]:
+    """Paths as people count: 2.png comes before 10.png, and 01.png before 1.png, whatever the order that they come in."""
+    from natsort import natsorted  # reading single pictures is quicker without it
+
+    return natsorted(sorted(paths))
 
 
 def write_json(path: Path, content: object) -> None:

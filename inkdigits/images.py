@@ -85,7 +85,8 @@ def pages(source: Picture) -> Iterator[NDArray[np.uint8]]:
         yield _from_array(source)
     elif isinstance(source, Image.Image):
         with _decoder_errors("the picture"):
-            page = _grey(_small_enough(source, "the picture"))
+            _check_size(source.size, "the picture")
+            page = _grey(source)
         yield page
     else:
         name = str(source) if isinstance(source, str | PathLike) else "the picture"
@@ -135,11 +136,6 @@ def _decoder_errors(name: str) -> Iterator[None]:
         ) from None
 
 
-def _small_enough(image: Image.Image, name: str) -> Image.Image:
-    _check_size(image.size, name)
-    return image
-
-
 def _check_size(size: tuple[int, int], name: str) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ImageError(f"{name} has {size[0]} × {size[1]} pixels, more than {MAX_PIXELS}: make it smaller first")
@@ -153,7 +149,8 @@ def _image_pages(file: BinaryIO, name: str, heic: bool) -> Iterator[NDArray[np.u
                 image.seek(number)
             tags = getattr(image, "tag_v2", {})
             if not (number and tags.get(_SUBFILE_TYPE, 0) & _COPY_OR_MASK):
-                yield _grey(_small_enough(image, name))
+                _check_size(image.size, name)
+                yield _grey(image)
             number += 1
             more = image.format == "TIFF" and number < image.n_frames  # type: ignore[attr-defined]
 
@@ -280,9 +277,6 @@ def _from_array(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         raise ImageError(
             f"the array is {array.dtype} {array.shape}: give uint8 of 0 to 255 in the form (height, width), (…, 3) or (…, 4)"
         )
-    if array.shape[0] * array.shape[1] > MAX_PIXELS:
-        raise ImageError(
-            f"the array has {array.shape[1]} × {array.shape[0]} pixels, more than {MAX_PIXELS}: make it smaller first"
-        )
+    _check_size((array.shape[1], array.shape[0]), "the array")
     pixels = array.astype(np.uint8, copy=False)
     return pixels if pixels.ndim == 2 else _grey(Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from inkdigits.errors import UsageError
-from inkdigits.files import check_writable
+from inkdigits.files import check_writable, in_order
 from inkdigits.images import SUFFIXES
 from inkdigits.reading import exporters
 
@@ -27,24 +27,17 @@ def expanded(names: tuple[str, ...]) -> list[str]:
             within = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file() and not _hidden(p, path)]
             if not within:
                 raise UsageError(f"{name} holds no picture: files that end in {', '.join(SUFFIXES)} are looked for")
-            found += map(str, _in_order(within))
+            found += map(str, in_order(within))
         elif glob.has_magic(name) and not path.exists():
             matching = [Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file()]  # noqa: PTH207
             if not matching:
                 raise UsageError(f"no file matches {name}: check the pattern")
-            found += map(str, _in_order(matching))
+            found += map(str, in_order(matching))
         else:
             found.append(name)
     if found.count(STDIN) > 1:
         raise UsageError("- stands for the standard input, which can be read once only")
     return found
-
-
-def _in_order(paths: list[Path]) -> list[Path]:
-    """Paths sorted as people count: 2.png comes before 10.png."""
-    from natsort import natsorted  # reading single files is quicker without it
-
-    return natsorted(sorted(paths))
 
 
 def _hidden(path: Path, folder: Path) -> bool:

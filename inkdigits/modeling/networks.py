@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from inkdigits.modeling.augment import pixel_positions
+
+N = TypeVar("N", bound=nn.Module)
 
 #: Mean and standard deviation of MNIST's 60,000 training images, in grey levels of 0 to 255.
 PIXEL_MEAN = 33.3184
@@ -265,6 +267,19 @@ class LineNet(nn.Module):
             maps = maps + layer(maps)
         steps = self.head(maps).squeeze(2).transpose(1, 2)
         return steps[..., :11], steps[..., 11:]
+
+
+def initialised(make: Callable[[], N], seed: int, device: torch.device) -> N:
+    """A network on its device whose first weights follow from the seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = make().to(device)
+    return channels_last(network)
+
+
+def channels_last(network: N) -> N:
+    """The network with its weights in the order in memory that convolutions are quickest with."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
 
 
 def parameter_count(network: nn.Module) -> int:

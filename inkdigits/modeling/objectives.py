@@ -18,7 +18,7 @@ from inkdigits.modeling.augment import corrupt
 from inkdigits.modeling.calibrate import fit_adaptive_temperature
 from inkdigits.modeling.devices import device_of, mixed_precision
 from inkdigits.modeling.loop import Schedule
-from inkdigits.modeling.networks import DigitNet
+from inkdigits.modeling.networks import DigitNet, channels_last, initialised
 from inkdigits.modeling.recipes import Recipe
 
 _EVALUATION_BATCH = 1_000
@@ -72,11 +72,8 @@ class Classification:
             raise UsageError(f"{data.name} has {len(images)} images to train {task.name} on: at least 24 are needed")
         self.batch_size = min(recipe.batch_size, len(images))
         self.steps = len(images) // self.batch_size
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            network = network_of(recipe, task).to(self.device)
-        self.network = _channels_last(network)
-        self.teachers = [_channels_last(teacher.to(self.device)).eval() for teacher in teachers]
+        self.network = initialised(lambda: network_of(recipe, task), seed, self.device)
+        self.teachers = [channels_last(teacher.to(self.device)).eval() for teacher in teachers]
 
     def losses(self) -> Iterator[torch.Tensor]:
         """Cross-entropy, batch by batch."""
@@ -130,7 +127,3 @@ class Classification:
         network.temperature.fill_(temperature)
         network.temperature_power.fill_(power)
         return network
-
-
-def _channels_last(network: DigitNet) -> DigitNet:
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from natsort import natsorted
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from inkdigits import formats, images, preparation
 from inkdigits.config import Project
 from inkdigits.errors import DataError, ImageError, UsageError
-from inkdigits.files import atomic
+from inkdigits.files import atomic, in_order
 from inkdigits.inference.classifier import load_model
 
 
@@ -116,8 +115,7 @@ def _read_file(path: Path) -> NDArray[np.uint8]:
 
 def _read_folder(folder: Path, faults: list[str]) -> tuple[list[str], NDArray[np.uint8]]:
     names, pictures = [], []
-    found = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    paths = natsorted(found)  # 2.png comes before 10.png, and 01.png before 1.png
+    paths = in_order(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     for path in tqdm(paths, desc="reading pictures", unit="", disable=None):
         try:
             pictures.append(preparation.prepare(images.load(path)))

@@ -6,9 +6,9 @@ tells one digit from another and from what is none; the line recogniser reads st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.devices import device_of, mixed_precision, precision
 from inkdigits.modeling.export import export_classifier, export_line_recogniser
 from inkdigits.modeling.loop import Schedule, TrainingLoop, identity_digest, load_weights, read_checkpoint, save_weights
-from inkdigits.modeling.networks import Conv, DigitNet, LineNet, parameter_count
+from inkdigits.modeling.networks import Conv, DigitNet, LineNet, initialised, parameter_count
 from inkdigits.modeling.provenance import provenance
 from inkdigits.modeling.settings import Device
 from inkdigits.preparation.strip import STRIP_HEIGHT
@@ -37,7 +37,6 @@ from inkdigits.runs import Run
 from inkdigits.settings import settings
 from inkdigits.synthesis.datasets import JOB, Strips, make_digits, make_strips
 
-N = TypeVar("N", bound=nn.Module)
 Network = Literal["digit", "line"]
 NETWORKS: tuple[Network, ...] = ("digit", "line")
 
@@ -221,7 +220,7 @@ class DigitReading:
         self.images = torch.from_numpy(np.concatenate([images, train[0]]))[:, None]
         self.targets = torch.from_numpy(np.concatenate([labels, train[1]]))
         self.steps = len(self.images) // _DIGIT_BATCH
-        self.network = _made(lambda: DigitNet(DIGIT_LAYERS, NON_DIGIT + 1), settings.seed, self.device)
+        self.network = initialised(lambda: DigitNet(DIGIT_LAYERS, NON_DIGIT + 1), settings.seed, self.device)
 
     def losses(self) -> Iterator[torch.Tensor]:
         """Cross-entropy, batch by batch."""
@@ -269,7 +268,7 @@ class LineReading:
         self.synthetic = make_strips(validation, min(_VALIDATION_LINES, settings.lines), settings.seed + 1)
         self._batches = [max(1, len(group.lengths) // _LINE_BATCH) for group in self.groups]
         self.steps = sum(self._batches)
-        self.network = _made(LineNet, settings.seed, self.device)
+        self.network = initialised(LineNet, settings.seed, self.device)
 
     def losses(self) -> Iterator[torch.Tensor]:
         """The loss of each batch; widths in random order."""
@@ -366,11 +365,3 @@ def score_lines(network: LineNet, groups: list[Strips]) -> dict[str, float]:
                 correct += [peak.label for peak in best_path(row.numpy())] == labels[:length].tolist()
                 total += 1
     return {"lines_correct": correct / total, "offsets_off_px": distance / max(count, 1)}
-
-
-def _made(make: Callable[[], N], seed: int, device: torch.device) -> N:
-    """A network whose first weights follow from the seed."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        network = make().to(device)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from natsort import natsorted
 from tqdm import tqdm
 
 from inkdigits import formats, images
 from inkdigits.dataset import Dataset, Split
 from inkdigits.errors import DataError
+from inkdigits.files import in_order
 from inkdigits.preparation import prepare
 from inkdigits.sources.base import Source
 
@@ -49,6 +49,6 @@ def _read(folder: Path) -> Split:
 
 def _labelled_paths(folder: Path) -> Iterator[tuple[Path, int]]:
     for label in range(10):
-        for path in natsorted(sorted((folder / str(label)).glob("*"))):
+        for path in in_order((folder / str(label)).glob("*")):
             if path.is_file() and not path.name.startswith("."):
                 yield path, label
