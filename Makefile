@@ -62,9 +62,10 @@ notebooks: $(VENV)/.train ## run the notebooks and write them into docs/notebook
 	@$(PIP) -e '.[notebooks]'
 	@$(VENV)/bin/python docs/make_notebooks.py
 
-weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (two hours on two cores)
-	@$(RUN) train-reader
-	@cp models/reader/digit.onnx models/reader/line.onnx models/reader/meta.json inkdigits/weights/reader/
+weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (six hours on two cores)
+	@$(PIP) --editable '.[train,fonts]'
+	@$(RUN) train-reader --resume
+	@cp models/reader/*.onnx models/reader/meta.json inkdigits/weights/reader/
 	@$(RUN) train --recipe default --run shipped
 	@$(RUN) evaluate --model shipped
 	@cp models/shipped/model.onnx inkdigits/weights/default/model.onnx

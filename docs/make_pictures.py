@@ -14,7 +14,6 @@ from PIL import Image, ImageDraw, ImageFont
 import inkdigits
 from inkdigits import sources
 from inkdigits.plots import draw_all, load_run
-from inkdigits.reading import overlay
 from inkdigits.synthesis import scenes
 from inkdigits.synthesis.allographs import DigitStrokes
 from inkdigits.synthesis.synthesize import SynthesizeSettings, maker
@@ -108,7 +107,8 @@ def main() -> None:
         if path.stem in FIGURES:
             save(Image.open(path), path.name)
     save(reading_picture(), "reading.png")
-    save(overlay.explain(inkdigits.read(EXAMPLES / "blackboard.png")), "explain.png")
+    reader = inkdigits.Reader()
+    save(reader.explain(reader.read(EXAMPLES / "page.jpg")), "explain.png")
     save(fields_picture(), "fields.png")
     save(synthetic_lines(), "synthetic_lines.png")
     save(synthetic_readings(correct=True), "read_correct.png")

@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from inkdigits.forms.reader import FieldReading
     from inkdigits.forms.template import Field, Template
     from inkdigits.inference.classifier import Classifier, load_model
-    from inkdigits.reader import Reader, read, read_fields, read_fields_pages, read_many, read_pages
+    from inkdigits.inference.sheet_finder import Sheet
+    from inkdigits.reader import Reader, find_sheet, read, read_fields, read_fields_pages, read_many, read_pages
     from inkdigits.reading.reading import Reading
+    from inkdigits.reading.rectify import rectified
     from inkdigits.reading.results import Digit, Document, Line, Page, Word
 
 __version__ = "0.2.0"
@@ -49,14 +51,17 @@ _LAZY = {
     "Page": "reading.results",
     "Reader": "reader",
     "Reading": "reading.reading",
+    "Sheet": "inference.sheet_finder",
     "Template": "forms.template",
     "Word": "reading.results",
+    "find_sheet": "reader",
     "load_model": "inference.classifier",
     "read": "reader",
     "read_fields": "reader",
     "read_fields_pages": "reader",
     "read_many": "reader",
     "read_pages": "reader",
+    "rectified": "reading.rectify",
 }
 
 __all__ = [
@@ -77,15 +82,18 @@ __all__ = [
     "Page",
     "Reader",
     "Reading",
+    "Sheet",
     "Template",
     "UsageError",
     "Word",
+    "find_sheet",
     "load_model",
     "read",
     "read_fields",
     "read_fields_pages",
     "read_many",
     "read_pages",
+    "rectified",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Boxes and corners in a picture: moved, scaled, turned, compared."""
+"""Boxes and corners in a picture: moved, scaled, compared."""
 
 from __future__ import annotations
 
@@ -34,23 +34,16 @@ def enlarged(box: Box, factor: int, shape: tuple[int, ...]) -> Box:
     return left, top, min(right, shape[1]), min(bottom, shape[0])
 
 
-def turned_back(box: Box, turns: int, shape: tuple[int, ...]) -> Box:
-    """A box of a picture that ``np.rot90(picture, turns)`` has turned, in the picture as it was, of ``shape`` (H, W)."""
-    left, top, right, bottom = box
-    height, width = shape[:2]
-    if turns == 0:
-        return box
-    if turns == 1:
-        return width - bottom, left, width - top, right
-    if turns == 2:
-        return width - right, height - bottom, width - left, height - top
-    return top, height - right, bottom, height - left
-
-
 def clipped(box: tuple[float, float, float, float], width: int, height: int) -> Box:
     """A box of whole pixels within a picture, at least one pixel each way, that covers what it can of ``box``."""
     left, top = min(max(0, int(np.floor(box[0]))), width - 1), min(max(0, int(np.floor(box[1]))), height - 1)
     return left, top, min(max(left + 1, int(np.ceil(box[2]))), width), min(max(top + 1, int(np.ceil(box[3]))), height)
+
+
+def corners_of(box: Box) -> NDArray[np.float64]:
+    """Top left, top right, bottom right and bottom left corner of a box: float64 (4, 2), x and y."""
+    left, top, right, bottom = box
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
 
 
 def intersection_over_union(one: Box, other: Box) -> float:

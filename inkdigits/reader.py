@@ -19,6 +19,8 @@ from PIL import Image
 from inkdigits import images
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
 from inkdigits.images import Picture
+from inkdigits.inference.sheet_finder import Sheet
+from inkdigits.reading import overlay
 from inkdigits.reading.candidates import PageCandidates
 from inkdigits.reading.page import Mode, check_mode, find_candidates
 from inkdigits.reading.reading import Reading
@@ -91,7 +93,7 @@ class Reader:
         Args:
             source: A path, the bytes of a file, an open binary file, a PIL image, or a uint8 array (H, W), (H, W, 3) or
                 (H, W, 4). Of a TIFF or PDF all pages are read.
-            mode: ``digit`` (all ink is one digit), ``line``, ``page``, or ``auto``, which goes by what is found.
+            mode: ``digit`` (all ink is one digit), ``line``, ``page`` (digits anywhere), or ``auto``, the same as ``page``.
             min_confidence: Digits below it get no label; in [0, 1].
             max_error: The same, told as the largest chance of error; 0.02 unless one of the two is given.
 
@@ -215,6 +217,37 @@ class Reader:
             for number, picture in enumerate(images.pages(source), start=1)
         )
 
+    def find_sheet(self, source: Picture) -> Sheet:
+        """The corners of the sheet, note or card in a photo, and of the frame that is printed on it.
+
+        Args:
+            source: A picture, as for ``read``; of a file of several pages the first.
+
+        Returns:
+            both, as shares of the picture's width and height; ``inkdigits.rectified`` cuts a sheet out by its corners.
+
+        Raises:
+            ImageError: The picture cannot be read.
+            MissingExtraError: As ``read``.
+            ModelError: The reader was closed, or its folder lacks the sheet finder.
+        """
+        return self._recogniser.sheet_finder.find(next(images.pages(source)))
+
+    def explain(self, reading: Reading) -> Image.Image:
+        """How the first page was read, step by step, as one picture.
+
+        Above: the picture with its boxes, and where the detector sees digits and other writing. Below, for each digit: what
+        the network saw of it, 28×28 pixels of ink or a part of the line, and the ten probabilities as bars.
+
+        Args:
+            reading: What ``read`` has given.
+
+        Raises:
+            ImageError: The picture is no longer where it was.
+            ModelError: The reader was closed.
+        """
+        return overlay.explain(reading, self._recogniser.detector)
+
     def read_fields(
         self,
         source: Picture,
@@ -288,6 +321,7 @@ class Reader:
         candidates = [candidate for plan in plans for page in plan.pages for candidate in page.candidates.all()]
         self._recogniser.classify(candidates)
         self._recogniser.rescore(candidates)
+        self._recogniser.weigh(candidates)
         return [
             Reading(tuple(page.candidates.page(page.number, page.size, threshold) for page in plan.pages), plan.source)
             for plan in plans
@@ -388,6 +422,11 @@ def read_pages(
 ) -> Iterator[Reading]:
     """``Reader.read_pages`` with a default reader."""
     return default_reader().read_pages(source, mode, min_confidence=min_confidence, max_error=max_error)
+
+
+def find_sheet(source: Picture) -> Sheet:
+    """``Reader.find_sheet`` with a default reader."""
+    return default_reader().find_sheet(source)
 
 
 def read_fields(

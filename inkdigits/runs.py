@@ -21,8 +21,8 @@ class Run:
     """The folder of one training, mostly ``models/<name>``; whoever reads or writes one of its files asks here for its name.
 
     A classifier's run holds ``model.onnx``, ``model.safetensors``, ``history.jsonl`` and ``meta.json``, and perhaps
-    ``model-int8.onnx``; a reader's the same for its two networks ``digit`` and ``line``. While a network is being trained
-    there is a checkpoint.
+    ``model-int8.onnx``; a reader's the same for its networks ``digit``, ``line``, ``page`` and ``sheet``. While a network is
+    being trained there is a checkpoint.
 
     Attributes:
         folder: Where it is, or will be.
@@ -61,7 +61,7 @@ class Run:
         return self.folder.name
 
     def model(self, network: str = "model") -> Path:
-        """A network as ONNX: ``model`` of a classifier's run, ``digit`` or ``line`` of a reader's."""
+        """A network as ONNX: ``model`` of a classifier's run, ``digit``, ``line``, ``page`` or ``sheet`` of a reader's."""
         return self.folder / f"{network}.onnx"
 
     @property

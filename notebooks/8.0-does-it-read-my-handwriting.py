@@ -15,7 +15,6 @@ from PIL import Image, ImageDraw
 import inkdigits
 from inkdigits.features import make_features
 from inkdigits.preparation import prepare
-from inkdigits.reading import overlay
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
 EXAMPLES = next(
@@ -84,7 +83,7 @@ plt.show()
 
 # %%
 plt.figure(figsize=(8, 3.5))
-plt.imshow(overlay.explain(reader.read(EXAMPLES / "drawing.png")))
+plt.imshow(reader.explain(reader.read(EXAMPLES / "drawing.png")))
 plt.axis("off")
 plt.show()
 

@@ -24,12 +24,19 @@ _BATCH = 32
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, metavar="PICTURE...")
 @click.option(
-    "--mode", default="auto", show_default=True, help="digit: all ink is one; line: one line; page: anything; auto: what fits."
+    "--mode", default="auto", show_default=True, help="digit: all ink is one; line: one line; page, auto: anything anywhere."
 )
 @click.option("--min-confidence", type=float, metavar="P", help="Give digits that are less sure as '?'.  [default: 0.98]")
 @click.option("--max-error", type=float, metavar="E", help="The same, told as the largest chance of error.  [default: 0.02]")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture in place of the text.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a .txt, .json, .csv, .tsv or .hocr file.")
+@click.option(
+    "--layout",
+    type=click.Choice(["digits", "table"]),
+    default="digits",
+    show_default=True,
+    help="Of a .csv or .tsv file. digits: a row for each; table: numbers in rows and columns, as they stand on the page.",
+)
 @click.option(
     "--draw",
     type=click.Path(path_type=Path),
@@ -37,6 +44,11 @@ _BATCH = 32
 )
 @click.option(
     "--explain", type=click.Path(path_type=Path), help="Show the steps for one picture, or its first page, in this .png file."
+)
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Cut the sheet out of the photo of one, into this .png file; - prints its four corners.",
 )
 @click.option(
     "--fields",
@@ -56,8 +68,10 @@ def read(
     max_error: float | None,
     as_json: bool,
     output: Path | None,
+    layout: str,
     draw: Path | None,
     explain: Path | None,
+    sheet: Path | None,
     template: Path | None,
     model: Path | None,
 ) -> int:
@@ -69,21 +83,30 @@ def read(
     \b
     Example: inkdigits read examples/*.png
     Example: inkdigits read scans/ --mode line -o digits.csv
+    Example: inkdigits read table.jpg -o table.csv --layout table
     Example: inkdigits read photo.jpg --explain why.png
+    Example: inkdigits read photo.jpg --sheet sheet.png
     """
     from inkdigits.cli.pictures import check_outputs, expanded
     from inkdigits.reader import Reader, confidence_threshold
 
     names = expanded(pictures)
     threshold = confidence_threshold(min_confidence, max_error)
+    chosen = (template, output, draw, explain, as_json, min_confidence, max_error, mode != "auto", layout != "digits")
+    if sheet and any(option not in (None, False) for option in chosen):
+        raise UsageError("--sheet cuts out a sheet and reads nothing: leave out the options of reading")
+    if sheet:
+        return _cut_sheet(Reader(model), names, sheet)
     if output and as_json:
         raise UsageError(f"the suffix of {output} chooses the form: leave out --json")
+    if layout == "table" and (template or not output or output.suffix.lower() not in (".csv", ".tsv")):
+        raise UsageError("--layout table is for numbers that are written with -o to a .csv or .tsv file")
     if template and (draw or explain or mode != "auto"):
         raise UsageError("--fields knows where the digits are, and draws nothing: leave out --mode, --draw and --explain")
     if template:
         return _read_fields(model, names, template, threshold, as_json, output)
     check_outputs(names, output, draw, explain)
-    return _read_digits(Reader(model), names, mode, threshold, as_json, output, draw, explain)
+    return _read_digits(Reader(model), names, mode, threshold, as_json, output, layout, draw, explain)
 
 
 def _read_digits(
@@ -93,13 +116,14 @@ def _read_digits(
     threshold: float,
     as_json: bool,
     output: Path | None,
+    layout: str,
     draw: Path | None,
     explain: Path | None,
 ) -> int:
     """Read pictures, print or write what stands in them, and give the exit code."""
     from inkdigits.cli.pictures import overlays
     from inkdigits.files import atomic
-    from inkdigits.reading import exporters, overlay
+    from inkdigits.reading import exporters
 
     failed, kept, drawings = 0, [], overlays(names, draw)
     for number, (name, found) in enumerate(_readings(reader, names, mode, threshold)):
@@ -107,11 +131,13 @@ def _read_digits(
         if isinstance(found, ImageError | MissingExtraError):
             failed = _tell(shown, found)
             continue
+        if not found.digits:
+            click.echo(f"inkdigits: {shown}: no digit was found", err=True)
         if draw:
             exporters.save_pictures(found, drawings[number])
         if explain:
             with atomic(explain) as file:
-                overlay.explain(found).save(file, "PNG")
+                reader.explain(found).save(file, "PNG")
         if output:
             kept.append((shown, found))
         elif as_json:
@@ -120,9 +146,36 @@ def _read_digits(
             prefix = f"{shown}\t" if len(names) > 1 else ""
             click.echo(prefix + found.text.replace("\n", f"\n{prefix}"))
     if output and kept:
-        exporters.save(kept, output)
+        exporters.save(kept, output, layout)
         click.echo(f"{output}  {len(kept):,d} of {len(names):,d} pictures")
     return failed
+
+
+def _cut_sheet(reader: Reader, names: list[str], target: Path) -> int:
+    """Write the sheet in a photo, or print its corners, and give the exit code."""
+    from PIL import Image
+
+    from inkdigits import images
+    from inkdigits.cli.pictures import check_outputs, source
+    from inkdigits.files import atomic
+    from inkdigits.reading.rectify import rectified
+
+    to_file = str(target) != "-"
+    if to_file and target.suffix.lower() != ".png":
+        raise UsageError(f"{target} should end in .png, or be - to print the corners")
+    if len(names) != 1:
+        raise UsageError(f"--sheet is for one photo, not for {len(names)}: name one")
+    check_outputs(names, None, None, target if to_file else None)
+    name = names[0]
+    picture = next(images.pages(source(name)))
+    corners = reader.find_sheet(picture).sheet
+    if corners is None:
+        return _tell(click.format_filename(name), ImageError("no sheet was found: give a photo in which its edges are seen"))
+    click.echo(" ".join(f"{x:.4f},{y:.4f}" for x, y in corners))
+    if to_file:
+        with atomic(target) as file:
+            Image.fromarray(rectified(picture, corners)).save(file, "PNG")
+    return 0
 
 
 def _readings(

@@ -65,15 +65,21 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 @click.option("--lines", default=300_000, show_default=True, help="Synthetic pictures of lines.")
 @click.option("--digit-epochs", default=8, show_default=True, help="How often each picture of a digit is seen.")
 @click.option("--line-epochs", default=4, show_default=True, help="How often each line is seen.")
+@click.option("--pages", default=96_000, show_default=True, help="Parts of synthetic pages; each is seen once.")
+@click.option("--sheets", default=32_000, show_default=True, help="Synthetic photos of sheets; each is seen once.")
 @options.strokes
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed makes the same pictures.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option("--run", default="reader", show_default=True, help="Name of the folder below models/.")
-@click.option("--only", type=click.Choice(["digit", "line"]), help="Train one of the two networks; keep the run's other one.")
+@click.option(
+    "--only",
+    type=click.Choice(["digit", "line", "page", "sheet"]),
+    help="Train one of the networks; keep the run's other ones.",
+)
 @click.option("--from", "start", metavar="RUN", help="Start from the weights of this reader, in place of random ones.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped; its pictures are made again.")
 def train_reader(resume: bool, **settings: Any) -> None:
-    """Train the networks of 'inkdigits read' on synthetic pictures into models/<run>/. It takes two hours on two cores.
+    """Train the networks of 'inkdigits read' on synthetic pictures into models/<run>/. It takes six hours on two cores.
 
     \b
     Example: inkdigits train-reader --digits 20000 --lines 10000 --run trial

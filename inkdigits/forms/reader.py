@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import ImageError, UsageError
-from inkdigits.forms.rectify import find_corners, rectified
 from inkdigits.forms.search import most_probable
 from inkdigits.forms.template import Field, Template
+from inkdigits.geometry import Corners
 from inkdigits.reading.candidates import Candidate, digit_candidates
 from inkdigits.reading.recogniser import Recogniser
+from inkdigits.reading.rectify import rectified
 from inkdigits.reading.results import UNSURE, Digit
 
 
@@ -84,16 +85,26 @@ def read_sheet(
         ImageError: No frame is found, the corners span no sheet, or a field is smaller than a pixel.
     """
     if template.corners is not None:
-        corners = find_corners(picture) if template.corners == "find" else template.corners
+        corners = _frame(picture, recogniser) if template.corners == "find" else template.corners
         picture = rectified(picture, corners, template.aspect)
     fields = [_candidates(picture, field, recogniser) for field in template.fields]
     everything = [candidate for candidates in fields for candidate in candidates]
     recogniser.classify(everything)
     recogniser.rescore(everything)
+    recogniser.weigh(everything)
     return {
         field.name: _constrained(field, candidates, min_confidence)
         for field, candidates in zip(template.fields, fields, strict=True)
     }
+
+
+def _frame(picture: NDArray[np.uint8], recogniser: Recogniser) -> Corners:
+    """The corners of the frame in a photo; where none is printed, of the sheet."""
+    found = recogniser.sheet_finder.find(picture)
+    corners = found.frame or found.sheet
+    if corners is None:
+        raise ImageError("no frame was found in the picture: give its four corners in the template")
+    return corners
 
 
 def _candidates(sheet: NDArray[np.uint8], field: Field, recogniser: Recogniser) -> list[Candidate]:

@@ -14,7 +14,7 @@ from inkdigits.errors import ModelError
 from inkdigits.geometry import Box, clipped, intersection_over_union, moved
 from inkdigits.inference.ctc import BLANK, best_path, log_probability
 from inkdigits.inference.session import Session
-from inkdigits.preparation.strip import STRIP_HEIGHT, strip, strip_scale
+from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip, strip_scale
 
 #: In a second pass a line is seen without the paper above, below and beside it, but for these margins in heights of a digit …
 _MARGINS = (0.05, 0.3)
@@ -27,6 +27,8 @@ _LEAST_LOG = -30.0
 _TOO_CAUTIOUS = 4.0
 #: Boxes that overlap more than this are of one digit.
 _SAME_DIGIT = 0.4
+#: Strips of pieces are filled up to one of these widths, and a batch has so many columns at most.
+_BATCH_WIDTHS, _BATCH_COLUMNS = (64, 96, 128, 192, 256, 384, 512), 8192
 
 #: What the network has said of strips, by their bytes: probabilities float32 (T, 11), box offsets float32 (T, 4).
 Passes: TypeAlias = dict[bytes, tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -90,14 +92,43 @@ class LineRecogniser:
         scores = [sum(max(log_probability(steps, text), _LEAST_LOG) for steps in (first, second)) for text in texts]
         return closer if scores[0] >= scores[1] else digits
 
+    def read_pieces(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[LineDigit]]:
+        """The digits in pictures that show the digits of a line and hardly more, in one pass.
+
+        Strips of about the same length make one batch; what is said of one doesn't depend on the others.
+
+        Args:
+            pictures: Each uint8 (H, W).
+        """
+        batches: dict[int, list[tuple[int, NDArray[np.uint8]]]] = {}
+        for number, picture in enumerate(pictures):
+            image = strip(picture)
+            width = next((width for width in _BATCH_WIDTHS if width >= image.shape[1]), image.shape[1])
+            image = np.pad(image, ((0, 0), (0, width - image.shape[1])), constant_values=STRIP_PAPER)
+            batches.setdefault(width, []).append((number, image))
+        found: dict[int, list[LineDigit]] = {}
+        for width, batch in batches.items():
+            size = max(1, _BATCH_COLUMNS // width)
+            for start in range(0, len(batch), size):
+                part = batch[start : start + size]
+                said = self._said(np.stack([image for _, image in part]))
+                for (number, _), steps, box_offsets in zip(part, *said, strict=True):
+                    found[number] = decoded(steps, box_offsets, pictures[number].shape)
+        return [found[number] for number in range(len(pictures))]
+
+    def _said(self, strips: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What the network says of strips, uint8 (N, 40, W): probabilities float32 (N, T, 11), box offsets (N, T, 4)."""
+        probabilities, box_offsets = self._session.run({"strips": strips[:, None].astype(np.float32)})
+        probabilities[..., BLANK] /= _TOO_CAUTIOUS
+        probabilities /= probabilities.sum(2, keepdims=True)
+        return probabilities, box_offsets
+
     def _pass(self, picture: NDArray[np.uint8], passes: Passes) -> tuple[NDArray[np.float32], list[LineDigit]]:
         """The probabilities at each time step, float32 (T, 11), and the digits that they come to."""
         image = strip(picture)
         key = image.tobytes()
         if key not in passes:
-            (probabilities,), (box_offsets,) = self._session.run({"strips": image[None, None].astype(np.float32)})
-            probabilities[:, BLANK] /= _TOO_CAUTIOUS
-            probabilities /= probabilities.sum(1, keepdims=True)
+            (probabilities,), (box_offsets,) = self._said(image[None])
             passes[key] = probabilities, box_offsets
         probabilities, box_offsets = passes[key]
         return probabilities, decoded(probabilities, box_offsets, picture.shape)

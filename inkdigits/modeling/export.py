@@ -14,8 +14,10 @@ from torch.nn import functional as F
 
 from inkdigits.files import atomic
 from inkdigits.inference.classifier import TASK_KEY
+from inkdigits.inference.detector import STEP
+from inkdigits.inference.sheet_finder import SIDE
 from inkdigits.inference.tasks import Task
-from inkdigits.modeling.networks import DigitNet, LineNet, temperature_scaled
+from inkdigits.modeling.networks import DetectorNet, DigitNet, LineNet, SheetNet, temperature_scaled
 from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_LONGEST, STRIP_STEP
 
 
@@ -42,6 +44,43 @@ def export_line_recogniser(network: LineNet, path: Path) -> None:
     dims = {0: torch.export.Dim("N"), 3: STRIP_STEP * torch.export.Dim("steps", max=STRIP_LONGEST // STRIP_STEP)}
     proto = _exported(_LineProbabilities(network), example, ["strips"], ["probabilities", "box_offsets"], dims)
     _write(proto, path, half=True)
+
+
+def export_detector(network: DetectorNet, path: Path) -> None:
+    """Write a detector as ONNX with 16-bit weights.
+
+    ``pictures`` float32 [N, 1, H, W] of 0 to 255, H and W multiples of 32 → ``probabilities`` float32 [N, 2, H/4, W/4] of
+    digits and other writing, ``geometry`` [N, 5, H/4, W/4] and ``labels`` [N, 10, H/4, W/4], probabilities of the digits.
+    """
+    dims = {
+        0: torch.export.Dim("N"),
+        2: STEP * torch.export.Dim("rows", max=1024),
+        3: STEP * torch.export.Dim("columns", max=1024),
+    }
+    names = ["probabilities", "geometry", "labels"]
+    proto = _exported(_DetectorProbabilities(network), torch.zeros(2, 1, 2 * STEP, 3 * STEP), ["pictures"], names, dims)
+    _write(proto, path, half=True)
+
+
+def export_sheet_finder(network: SheetNet, path: Path) -> None:
+    """Write a sheet finder as ONNX with 16-bit weights.
+
+    ``pictures`` float32 [N, 1, 256, 256] of 0 to 255 → ``probabilities`` float32 [N, 2, 64, 64] of the sheet and of what is
+    within the frame.
+    """
+    model = nn.Sequential(network, nn.Sigmoid())
+    proto = _exported(model, torch.zeros(2, 1, SIDE, SIDE), ["pictures"], ["probabilities"], {0: torch.export.Dim("N")})
+    _write(proto, path, half=True)
+
+
+class _DetectorProbabilities(nn.Module):
+    def __init__(self, network: DetectorNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        logits, geometry, labels = self.network(pictures)
+        return logits.sigmoid(), geometry, labels.softmax(1)
 
 
 class _Probabilities(nn.Module):

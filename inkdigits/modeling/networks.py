@@ -269,6 +269,114 @@ class LineNet(nn.Module):
         return steps[..., :11], steps[..., 11:]
 
 
+def _block(inputs: int, outputs: int, kernel: int = 3, **settings: Any) -> nn.Sequential:
+    pad = settings.get("dilation", 1) * (kernel // 2)
+    convolution = nn.Conv2d(inputs, outputs, kernel, padding=pad, bias=False, **settings)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def _separable(channels: int) -> nn.Sequential:
+    depthwise = nn.Conv2d(channels, channels, 5, padding=2, groups=channels, bias=False)
+    return nn.Sequential(depthwise, _block(channels, channels, 1))
+
+
+class DetectorNet(nn.Module):
+    """Says of every place in a picture whether a digit or other writing has its middle there, and how it lies.
+
+    Maps pictures, float32 [N, 1, H, W] in 0 to 255, H and W multiples of 32, to maps of a quarter of their size: logits [N, 2]
+    of digits and of other writing, the geometry [N, 5] of what has its middle there (the way from the cell's middle to its own,
+    x and y; the way from there to its upper edge, x and y; half its width; in units of 16 pixels), and logits [N, 10] of the
+    digit. It sees how much lighter or darker than its surroundings a pixel is, in their own standard deviations.
+    Source: anchor-free detection as in Z. Tian et al., "FCOS", ICCV 2019; the shape is that of O. Ronneberger et al., "U-Net",
+    MICCAI 2015.
+    """
+
+    def __init__(self, widths: Sequence[int] = (16, 32, 64, 96, 104)) -> None:
+        super().__init__()
+        first, second, third, fourth, last = widths
+
+        self.stem = nn.Sequential(_block(1, first, stride=2), _block(first, second, stride=2), _block(second, second))
+        self.eighth = nn.Sequential(_block(second, third, stride=2), _block(third, third))
+        self.sixteenth = nn.Sequential(
+            _block(third, fourth, stride=2), _block(fourth, fourth), _block(fourth, fourth, dilation=2)
+        )
+        self.far = nn.Sequential(_block(fourth, last, stride=2), *(_separable(last) for _ in range(3)))
+        self.from_far = _block(last, fourth, 1)
+        self.from_sixteenth, self.join_eighth = _block(fourth, third, 1), _block(third, third)
+        self.from_eighth, self.join_quarter = _block(third, second, 1), _separable(second)
+        self.head = nn.Conv2d(second, 2 + 5 + 10, 1)
+        assert self.head.bias is not None
+        nn.init.constant_(self.head.bias[:2], -4.0)  # hardly any place is the middle of a digit
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Logits [N, 2, H/4, W/4], geometry [N, 5, H/4, W/4] and logits of labels [N, 10, H/4, W/4]."""
+        quarter = self.stem(locally_normalised(pictures))
+        eighth = self.eighth(quarter)
+        sixteenth = self.sixteenth(eighth)
+        sixteenth = sixteenth + twice_as_large(self.from_far(self.far(sixteenth)))
+        eighth = self.join_eighth(eighth + twice_as_large(self.from_sixteenth(sixteenth)))
+        quarter = self.join_quarter(quarter + twice_as_large(self.from_eighth(eighth)))
+        maps = self.head(quarter)
+        return maps[:, :2], maps[:, 2:7], maps[:, 7:]
+
+
+class SheetNet(nn.Module):
+    """Finds a sheet in a photo, and a printed frame on it.
+
+    Maps photos squeezed into a square, float32 [N, 1, 256, 256] in 0 to 255, to logits [N, 2, 64, 64] of the sheet and of what
+    is within the frame.
+    """
+
+    def __init__(self, widths: Sequence[int] = (12, 24, 40, 56, 72)) -> None:
+        super().__init__()
+        first, second, third, fourth, last = widths
+        self.quarter = nn.Sequential(_block(1, first, stride=2), _block(first, second, stride=2), _block(second, second))
+        self.eighth = nn.Sequential(_block(second, third, stride=2), _block(third, third))
+        self.sixteenth = nn.Sequential(_block(third, fourth, stride=2), _block(fourth, fourth))
+        self.far = nn.Sequential(
+            _block(fourth, last, stride=2), _separable(last), _block(last, last, stride=2), _separable(last), _separable(last)
+        )
+        self.from_far, self.join_sixteenth = _block(last, fourth, 1), _separable(fourth)
+        self.from_sixteenth, self.join_eighth = _block(fourth, third, 1), _separable(third)
+        self.from_eighth, self.join_quarter = _block(third, second, 1), _block(second, second)
+        self.head = nn.Conv2d(second, 2, 1)
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Logits [N, 2, 64, 64] of photos [N, 1, 256, 256] in 0 to 255."""
+        mean = pictures.mean((2, 3), keepdim=True)
+        spread = (pictures - mean).square().mean((2, 3), keepdim=True)
+        quarter = self.quarter((pictures - mean) / (spread + _NOISE_LEVELS**2).sqrt())
+        eighth = self.eighth(quarter)
+        sixteenth = self.sixteenth(eighth)
+        far = F.interpolate(self.far(sixteenth), scale_factor=4.0, mode="bilinear")
+        sixteenth = self.join_sixteenth(sixteenth + self.from_far(far))
+        eighth = self.join_eighth(eighth + twice_as_large(self.from_sixteenth(sixteenth)))
+        quarter = self.join_quarter(quarter + twice_as_large(self.from_eighth(eighth)))
+        logits: torch.Tensor = self.head(quarter)
+        return logits
+
+
+def twice_as_large(maps: torch.Tensor) -> torch.Tensor:
+    """Maps [N, C, H, W] with every value twice each way: [N, C, 2H, 2W]."""
+    return F.interpolate(maps, scale_factor=2.0, mode="nearest")
+
+
+#: Surroundings are five squares of so many pixels wide; deviations smaller than this, in grey levels, are noise.
+_SQUARE, _NOISE_LEVELS = 8, 6.0
+
+
+def locally_normalised(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures [N, 1, H, W] in 0 to 255 less the mean of their surroundings, over the standard deviation there."""
+
+    def around(levels: torch.Tensor) -> torch.Tensor:
+        means = F.avg_pool2d(F.avg_pool2d(levels, _SQUARE), 5, 1, 2, count_include_pad=False)
+        return F.interpolate(means, scale_factor=float(_SQUARE), mode="bilinear")
+
+    mean = around(pictures)
+    spread = around(pictures.square()) - mean.square()
+    return ((pictures - mean) / (spread.clamp(min=0) + _NOISE_LEVELS**2).sqrt()).clamp(-4, 4)
+
+
 def initialised(make: Callable[[], N], seed: int, device: torch.device) -> N:
     """A network on its device whose first weights follow from the seed."""
     with torch.random.fork_rng():

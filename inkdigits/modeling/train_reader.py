@@ -1,7 +1,8 @@
-"""Training of the reader's two networks on synthetic pictures → a run with ``digit.onnx`` and ``line.onnx``.
+"""Training of the reader's networks on synthetic pictures → a run with ``digit``, ``line``, ``page`` and ``sheet.onnx``.
 
-MNIST's strokes are all that they learn from: ``inkdigits.synthesis`` draws them with any pen on any paper. The classifier
-tells one digit from another and from what is none; the line recogniser reads strips without cutting them.
+MNIST's strokes and fonts are all that they learn from: ``inkdigits.synthesis`` draws them with any pen on any paper. The
+classifier tells one digit from another and from what is none; the line recogniser reads strips without cutting them; the
+detector finds digits on pages; the sheet finder finds the corners of a sheet in a photo.
 """
 
 from __future__ import annotations
@@ -26,19 +27,27 @@ from inkdigits.inference.ctc import BLANK, best_path
 from inkdigits.inference.tasks import NON_DIGIT, READER, task
 from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.calibrate import fit_temperature
+from inkdigits.modeling.detection import Detection, SheetFinding
 from inkdigits.modeling.devices import device_of, mixed_precision, precision
-from inkdigits.modeling.export import export_classifier, export_line_recogniser
+from inkdigits.modeling.export import export_classifier, export_detector, export_line_recogniser, export_sheet_finder
 from inkdigits.modeling.loop import Schedule, TrainingLoop, identity_digest, load_weights, read_checkpoint, save_weights
-from inkdigits.modeling.networks import Conv, DigitNet, LineNet, initialised, parameter_count
+from inkdigits.modeling.networks import Conv, DetectorNet, DigitNet, LineNet, SheetNet, initialised, parameter_count
 from inkdigits.modeling.provenance import provenance
 from inkdigits.modeling.settings import Device
 from inkdigits.preparation.strip import STRIP_HEIGHT
 from inkdigits.runs import Run
 from inkdigits.settings import settings
-from inkdigits.synthesis.datasets import JOB, Strips, make_digits, make_strips
+from inkdigits.synthesis import fonts
+from inkdigits.synthesis.datasets import JOB, TILES, Strips, make_digits, make_strips
 
-Network = Literal["digit", "line"]
-NETWORKS: tuple[Network, ...] = ("digit", "line")
+Network = Literal["digit", "line", "page", "sheet"]
+#: The networks, and the settings that each depends on.
+NETWORKS: dict[Network, tuple[str, ...]] = {
+    "digit": ("digits", "digit_epochs", "seed"),
+    "line": ("lines", "line_epochs", "seed"),
+    "page": ("pages", "seed"),
+    "sheet": ("sheets", "seed"),
+}
 
 #: The classifier's network, and how its inputs are moved in training.
 DIGIT_LAYERS = (Conv(32, 5, stride=2), Conv(64, pool=True), Conv(80), Conv(112, pool=True))
@@ -64,10 +73,12 @@ class ReaderSettings:
         lines: Synthetic lines to train on; a multiple of 500.
         digit_epochs: How often each picture of a digit is seen.
         line_epochs: How often each line is seen.
+        pages: Parts of synthetic pages, of 320×320 pixels, to train on; each is seen once, and made when it is needed.
+        sheets: Synthetic photos of sheets to train on; as the pages.
         data: The source of the strokes.
         seed: The same seed makes the same pictures and starts from the same weights.
         run: Name of the folder below ``models/``.
-        only: ``digit`` or ``line``, to train one of the two networks and keep the run's other one.
+        only: ``digit``, ``line``, ``page`` or ``sheet``, to train one of the networks and keep the run's other ones.
         device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
         start: A reader's run whose weights to start from, in place of random ones.
 
@@ -79,6 +90,8 @@ class ReaderSettings:
     lines: Pictures = 300_000
     digit_epochs: Epochs = 8
     line_epochs: Epochs = 4
+    pages: Annotated[int, Field(ge=TILES, multiple_of=TILES)] = 96_000
+    sheets: Annotated[int, Field(ge=TILES, multiple_of=TILES)] = 32_000
     data: str = "mnist"
     seed: Annotated[int, Field(ge=0, lt=2**31 - 1)] = 0
     run: str = "reader"
@@ -88,19 +101,20 @@ class ReaderSettings:
 
 
 def train_reader(settings: ReaderSettings, project: Project | None = None, resume: bool = False) -> Run:
-    """Make pictures and train both networks on them.
+    """Make pictures and train the networks on them.
 
     Args:
         settings: How.
         project: Where; by default the current one.
-        resume: Go on where a training was stopped: a network that is finished is left as it is, the other goes on after its
+        resume: Go on where a training was stopped: a network that is finished is left as it is, the next one goes on after its
             last whole epoch. The pictures are made again from the seed.
 
     Returns:
-        the run with ``digit.onnx``, ``line.onnx``, their weights, histories and ``meta.json``.
+        the run with ``digit.onnx``, ``line.onnx``, ``page.onnx``, ``sheet.onnx``, their weights, histories and ``meta.json``.
 
     Raises:
         DataError: The data cannot be had.
+        MissingExtraError: The extra ``fonts`` is not installed, and the detector or the sheet finder is to be trained.
         ModelError: The run to start from is missing, or a checkpoint is damaged.
         UsageError: The training to be resumed had other settings, the run is a classifier's, or it is to start from itself.
     """
@@ -113,6 +127,8 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     splits = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
     meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
     chosen = [name for name in NETWORKS if settings.only in (None, name)]
+    if {"page", "sheet"} & set(chosen):
+        fonts.check()
     identities = {name: _identity(settings, name, splits, start) for name in chosen}  # all faults before any work
     if resume:
         _check_resumable(run, meta, identities)
@@ -134,7 +150,7 @@ def _identity(settings: ReaderSettings, name: Network, splits: dict[str, Any], s
     if start is not None and not start.weights(name).is_file():
         raise ModelError(f"{start.weights(name)} does not exist: give the name of a reader's run in models/")
     return {
-        "settings": {key: getattr(settings, key) for key in (f"{name}s", f"{name}_epochs", "seed")},
+        "settings": {key: getattr(settings, key) for key in NETWORKS[name]},
         "processor": [device.type, precision(device)],
         "data": splits,
         "start": None if start is None else sha256_file(start.weights(name)),
@@ -175,15 +191,20 @@ def _train(
     start: Run | None,
     resume: bool,
 ) -> tuple[TrainingLoop, dict[str, Any]]:
-    """Train one of the two networks, and give back its loop, to be finished, and what is known of it."""
-    objective: DigitReading | LineReading
+    """Train one of the networks, and give back its loop, to be finished, and what is known of it."""
+    objective: DigitReading | LineReading | Detection | SheetFinding
     if name == "digit":
-        objective, epochs, lr, decay = DigitReading(settings, data), settings.digit_epochs, 6e-3, 0.02
+        objective = DigitReading(settings, data)
+        schedule = Schedule(settings.digit_epochs, 6e-3, 0.02, warm_up=0.2, clip_norm=5.0)
+    elif name == "line":
+        objective = LineReading(settings, data)
+        schedule = Schedule(settings.line_epochs, 3e-3, 0.01, warm_up=0.2, clip_norm=5.0)
     else:
-        objective, epochs, lr, decay = LineReading(settings, data), settings.line_epochs, 3e-3, 0.01
+        kind, count = (Detection, settings.pages) if name == "page" else (SheetFinding, settings.sheets)
+        objective = kind(data, count, settings.seed, settings.device)
+        schedule = Schedule(objective.epochs, 3e-3, 0.01, warm_up=0.1, clip_norm=5.0, ema_decay=0.998)
     if start is not None:
         load_weights(objective.network, start.weights(name))
-    schedule = Schedule(epochs, lr, decay, warm_up=0.2, clip_norm=5.0)
     loop = TrainingLoop(objective, schedule, run, network_name=name, seed=settings.seed, identity=identity)
     if resume:
         loop.restore()
@@ -191,10 +212,14 @@ def _train(
     network = loop.network.eval()
     figures = objective.finish()
     save_weights(network, run.weights(name))
-    if isinstance(objective, DigitReading):
-        export_classifier(objective.network, task(READER), run.model(name), half=True)
-    else:
-        export_line_recogniser(objective.network, run.model(name))
+    if isinstance(network, DigitNet):
+        export_classifier(network, task(READER), run.model(name), half=True)
+    elif isinstance(network, LineNet):
+        export_line_recogniser(network, run.model(name))
+    elif isinstance(network, DetectorNet):
+        export_detector(network, run.model(name))
+    elif isinstance(network, SheetNet):
+        export_sheet_finder(network, run.model(name))
     return loop, {
         "settings": asdict(settings),
         "identity": identity_digest(identity),

@@ -6,7 +6,6 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.geometry import Box
 from inkdigits.preparation.ink import border
 
 #: Components with less than this share of all ink, in thousandths, are specks.
@@ -24,12 +23,6 @@ def connected_components(mask: NDArray[np.bool_]) -> NDArray[np.unsignedinteger]
     """Number the components of a bool mask (H, W) that hang together, corners included: unsigned (H, W), 0 = none."""
     # As uint8: cc3d's own way for bool arrays leaves some components in two (4.1.1; tests/preparation compares).
     return cc3d.connected_components(mask.astype(np.uint8), connectivity=8)
-
-
-def component_boxes(components: NDArray[np.unsignedinteger]) -> list[Box]:
-    """The box of each component; the first is that of component 1."""
-    slices = cc3d.statistics(components)["bounding_boxes"][1:]
-    return [(x.start, y.start, x.stop, y.stop) for y, x, *_ in slices]
 
 
 def without_debris(inked: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ STRIP_HEIGHT, STRIP_STEP = 40, 32
 #: Longest strip; a wider picture is squeezed.
 STRIP_LONGEST = 4096
 #: Levels of the paper and of full ink in a strip.
-_PAPER, _INK = 64, 224
+STRIP_PAPER, _INK = 64, 224
 #: Full ink is this percentile of what is darker than the paper.
 _FULL_PERCENTILE = 98
 _NARROWEST = 8
@@ -48,8 +48,8 @@ def strip(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # Percentiles of depths of −510 to 510, in 200ths of a level.
     full = percentile100(np.bincount(depth.ravel() + 510, minlength=1021), _FULL_PERCENTILE) - 51_000
     full = max(full, 200 * MIN_CONTRAST)
-    stretched = np.clip(_PAPER + 100 * (_INK - _PAPER) * depth // full, 0, 255).astype(np.uint8)
-    return np.pad(stretched, ((0, 0), (0, -columns % STRIP_STEP)), constant_values=_PAPER)
+    stretched = np.clip(STRIP_PAPER + 100 * (_INK - STRIP_PAPER) * depth // full, 0, 255).astype(np.uint8)
+    return np.pad(stretched, ((0, 0), (0, -columns % STRIP_STEP)), constant_values=STRIP_PAPER)
 
 
 def _strip_width(width: int, height: int) -> int:

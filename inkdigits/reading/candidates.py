@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,8 +15,8 @@ from inkdigits.geometry import Box
 from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.preparation.digit import crops
 from inkdigits.preparation.ink import reduced, reduction
-from inkdigits.reading.layout import line_of
-from inkdigits.reading.results import Digit, Page
+from inkdigits.reading.layout import word_ends
+from inkdigits.reading.results import Digit, Line, Page, Word
 
 #: Larger pictures are looked at reduced, to this longest side in pixels: what stays is finer than any pen.
 LONGEST = 2_200
@@ -34,6 +36,10 @@ class Candidate:
         box: left, top, right, bottom in pixels.
         crops: Its network inputs, each uint8 (28, 28), from the most usual one on; none where the line recogniser has read it.
         context: uint8 (H, W), the paper with all that is on it, for rescoring.
+        second: float32 (11,), what the line recogniser has said of it where it was read within its line.
+        detected: Probability of a digit by the detector; None where it was not asked.
+        span: Where it begins and ends along its line, and its height, in pixels; None: as its box says.
+        parted: Other writing stands between it and the digit before it.
         scores: float32 (crops, 11), what the classifier says of each crop; None before it was asked.
         probabilities: float32 (11,), calibrated, of the ten digits and of no digit; None before a network was asked.
         chosen: The crop that the probabilities are of.
@@ -42,6 +48,10 @@ class Candidate:
     box: Box
     crops: Sequence[NDArray[np.uint8]] = ()
     context: NDArray[np.uint8] | None = None
+    second: NDArray[np.float32] | None = None
+    detected: float | None = None
+    span: tuple[float, float, float] | None = None
+    parted: bool = False
     scores: NDArray[np.float32] | None = None
     probabilities: NDArray[np.float32] | None = None
     chosen: NDArray[np.uint8] | None = None
@@ -82,21 +92,15 @@ class PageCandidates:
         lines: Line by line, from left to right.
         ignored: Boxes of what was put aside before a network was asked.
         non_digit_limit: What is no digit with at least this probability is put aside.
-        turns: Quarter turns by which ``np.rot90`` corrects the orientation of the page.
     """
 
     lines: list[list[Candidate]]
     ignored: list[Box] = field(default_factory=list)
     non_digit_limit: float = NON_DIGIT_LIMIT
-    turns: int = 0
 
     def all(self) -> list[Candidate]:
         """Every candidate, in reading order."""
         return [candidate for line in self.lines for candidate in line]
-
-    def digits(self) -> list[Candidate]:
-        """The candidates that are more probably a digit than not."""
-        return [candidate for candidate in self.all() if candidate.is_digit()]
 
     def page(self, number: int, size: tuple[int, int], min_confidence: float) -> Page:
         """What the candidates come to, after a network was asked about each.
@@ -108,11 +112,28 @@ class PageCandidates:
         """
         lines, ignored = [], list(self.ignored)
         for candidates in self.lines:
-            digits = [candidate for candidate in candidates if candidate.is_digit(self.non_digit_limit)]
-            ignored += [candidate.box for candidate in candidates if not candidate.is_digit(self.non_digit_limit)]
+            digits: list[Candidate] = []
+            parted = False  # by what is no digit
+            for candidate in candidates:
+                if candidate.is_digit(self.non_digit_limit):
+                    digits.append(replace(candidate, parted=candidate.parted or parted))
+                    parted = False
+                else:
+                    ignored.append(candidate.box)
+                    parted = parted or candidate.parted
             if digits:
-                lines.append(line_of([candidate.digit(min_confidence) for candidate in digits], self.turns))
+                lines.append(_line(digits, min_confidence))
         return Page(tuple(lines), tuple(ignored), size, number)
+
+
+def _line(candidates: Sequence[Candidate], min_confidence: float) -> Line:
+    """A line of digits, parted into words at wide gaps and where other writing stands between them."""
+    spans = [one.span or (one.box[0], one.box[2], one.box[3] - one.box[1]) for one in candidates]
+    starts, ends, heights = zip(*spans, strict=True)
+    cuts = set(word_ends(starts, ends, statistics.median(heights)))
+    cuts |= {number for number, candidate in enumerate(candidates) if candidate.parted and number}
+    digits = [candidate.digit(min_confidence) for candidate in candidates]
+    return Line(tuple(Word(tuple(digits[start:end])) for start, end in itertools.pairwise(sorted({0, *cuts}))))
 
 
 def mean_confidence(candidates: Sequence[Candidate]) -> float:
@@ -140,13 +161,3 @@ def _around(inked: NDArray[np.uint8]) -> Box:
     if not rows.size:
         return 0, 0, inked.shape[1], inked.shape[0]
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def scores_by_crop(candidates: Iterable[Candidate]) -> dict[bytes, NDArray[np.float32]]:
-    """What the classifier has said of each crop of some candidates, by the crop's bytes."""
-    return {
-        crop.tobytes(): row
-        for candidate in candidates
-        if candidate.scores is not None
-        for crop, row in zip(candidate.crops, candidate.scores, strict=True)
-    }

@@ -15,6 +15,7 @@ from inkdigits.files import atomic
 from inkdigits.geometry import Box
 from inkdigits.reading import overlay
 from inkdigits.reading.results import Document, Line, Word
+from inkdigits.reading.tables import rows_of
 
 #: Documents with the names of what was read.
 Named = Sequence[tuple[str, Document]]
@@ -27,7 +28,7 @@ _COLUMNS = (
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
-def save(documents: Named, path: Path) -> None:
+def save(documents: Named, path: Path, layout: str = "digits") -> None:
     """Write documents in the form that the file's suffix names, whole or not at all.
 
     Raises:
@@ -40,7 +41,7 @@ def save(documents: Named, path: Path) -> None:
         with atomic(path) as file:
             overlay.draw(documents[0][1]).save(file, PICTURES[suffix])
         return
-    content = as_text(documents, suffix.removeprefix("."))
+    content = as_text(documents, suffix.removeprefix("."), layout)
     with atomic(path, "w") as file:
         file.write(content)
 
@@ -53,19 +54,26 @@ def save_pictures(document: Document, path: Path) -> None:
             overlay.draw(document, page.number).save(file, PICTURES[path.suffix.lower()])
 
 
-def as_text(documents: Named, form: str) -> str:
+def as_text(documents: Named, form: str, layout: str = "digits") -> str:
     """Documents in one of the forms txt, json, csv, tsv and hocr.
 
+    Args:
+        layout: Of csv and tsv: ``digits``, a row for each digit, or ``table``, the numbers as they stand on the page.
+
     Raises:
-        UsageError: There is no such form.
+        UsageError: There is no such form or layout.
     """
+    if layout not in ("digits", "table"):
+        raise UsageError(f"there is no layout {layout!r}: use digits or table")
+    if layout == "table" and form not in ("csv", "tsv"):
+        raise UsageError(f"a table is written as csv or tsv, not {form!r}: leave out the layout")
     if form == "txt":
         return text(documents)
     if form == "json":
         plain = [{"source": name, **document.to_dict()} for name, document in documents]
         return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
     if form in ("csv", "tsv"):
-        return table(documents, "," if form == "csv" else "\t")
+        return (table if layout == "digits" else page_table)(documents, "," if form == "csv" else "\t")
     if form in ("hocr", "html"):
         return hocr(documents)
     raise UsageError(f"readings cannot be written as {form or 'a file without suffix'!r}: use txt, json, csv, tsv or hocr")
@@ -94,6 +102,20 @@ def table(documents: Named, delimiter: str) -> str:
                 writer.writerow((name, page.number, *[""] * (len(_COLUMNS) + 8)))
             for number, line in enumerate(page.lines, start=1):
                 writer.writerows((name, page.number, number, line.text, *row) for row in _digit_rows(line))
+    return file.getvalue()
+
+
+def page_table(documents: Named, delimiter: str) -> str:
+    """The numbers as they stand on the page: a row for each line, a column for what stands below one another.
+
+    With several documents or pages, each row begins with the document's name and the page's number.
+    """
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    several = sum(len(document.pages) for _, document in documents) > 1
+    for name, document in documents:
+        for page in document.pages:
+            writer.writerows([*([name, page.number] if several else []), *row] for row in rows_of(page))
     return file.getvalue()
 
 

@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits import images
 from inkdigits.errors import ImageError
-from inkdigits.preparation.ink import ink, reduced
+from inkdigits.inference.detector import Detector
 from inkdigits.reading.results import Digit, Document, Page
 
-SURE, UNSURE, IGNORED = (0, 140, 60), (225, 110, 0), (150, 150, 150)
+SURE, UNSURE, IGNORED, OTHER = (0, 140, 60), (225, 110, 0), (150, 150, 150), (30, 90, 220)
 #: Longest side of the overlay in pixels; smaller pictures are enlarged up to four times, so that labels are legible.
 _LONGEST, _ENLARGED = 2400, 900
 
@@ -80,18 +80,13 @@ _PANEL, _HEAD, _TILE, _CELL, _PAD = (600, 480), 34, 112, 150, 14
 _TILES_A_ROW, _MOST_TILES = 6, 48
 
 
-def explain(document: Document) -> Image.Image:
-    """How the first page was read, step by step, as one picture.
-
-    Above: the picture with its boxes, and the ink that was found. Below, for each digit: what the network saw of it, 28×28
-    pixels of ink or a part of the line, and the ten probabilities as bars.
-    """
+def explain(document: Document, detector: Detector) -> Image.Image:
+    """As ``Reader.explain``."""
     page = _page(document, None)
     source = _picture(document, page)
-    inked = Image.fromarray(255 - ink(reduced(source, _LONGEST)))
     panels = [
         ("1  the picture, and what was read", _fit(_overlay(Image.fromarray(source), page), _PANEL)),
-        ("2  the ink that was found", _fit(inked, _PANEL)),
+        ("2  digits (green) and other writing (blue) that were found", _fit(_marks(source, detector), _PANEL)),
     ]
     found, digits = len(page.digits), page.digits[:_MOST_TILES]
     top = _HEAD + max(panel.height for _, panel in panels) + 2 * _PAD + _HEAD
@@ -111,6 +106,23 @@ def explain(document: Document) -> Image.Image:
     for i, digit in enumerate(digits):
         corner = _PAD + (i % _TILES_A_ROW) * (width // _TILES_A_ROW), top + (i // _TILES_A_ROW) * _CELL
         _explain_digit(canvas, digit, source, corner)
+    return canvas
+
+
+def _marks(source: NDArray[np.uint8], detector: Detector) -> Image.Image:
+    """The picture, paler, with a frame around each mark and a line from its middle upwards; faint ones are doubtful."""
+    scale = min(1.0, _LONGEST / max(source.shape))
+    size = max(1, round(source.shape[1] * scale)), max(1, round(source.shape[0] * scale))
+    canvas = Image.blend(Image.fromarray(source).resize(size).convert("RGB"), Image.new("RGB", size, "white"), 0.5)
+    pen, width = ImageDraw.Draw(canvas), max(1, round(max(size) / 500))
+    found = detector.find(source)
+    rights = np.stack([-found.ups[:, 1], found.ups[:, 0]], 1) * (2 * found.half_widths / found.heights)[:, None]
+    for scores, centre, up, right in zip(found.scores, found.centres * scale, found.ups * scale, rights * scale, strict=True):
+        colour = np.array(SURE if scores[0] >= scores[1] else OTHER)
+        faded = tuple((255 - (255 - colour) * float(scores.max())).astype(int).tolist())
+        corners = [tuple((centre + a * right + b * up).tolist()) for a, b in ((-1, 1), (1, 1), (1, -1), (-1, -1))]
+        pen.polygon(corners, outline=faded, width=width)
+        pen.line([tuple(centre.tolist()), tuple((centre + up).tolist())], fill=faded, width=width)
     return canvas
 
 

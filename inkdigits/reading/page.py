@@ -1,64 +1,67 @@
-"""What a picture is taken for, and the candidates in it: one digit, a line, or a page in any orientation."""
+"""What a picture is taken for, and the candidates in it: one digit, a line, or a page that lies anyhow in the picture."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import UsageError
-from inkdigits.geometry import Box, enlarged, turned_back
-from inkdigits.inference.line_recogniser import Passes
+from inkdigits.geometry import Box, clipped, corners_of, intersection_over_union
+from inkdigits.inference.detector import Found, separate
+from inkdigits.inference.line_recogniser import LineDigit
 from inkdigits.inference.tasks import NON_DIGIT
-from inkdigits.preparation.digit import normalise
-from inkdigits.preparation.ink import ink, reduced, reduction
-from inkdigits.reading.candidates import (
-    CONTEXT_SIDE,
-    LONE_NON_DIGIT_LIMIT,
-    LONGEST,
-    Candidate,
-    PageCandidates,
-    digit_candidates,
-    mean_confidence,
-    scores_by_crop,
-)
-from inkdigits.reading.detect import detect
-from inkdigits.reading.recogniser import DOUBTFUL, Recogniser
+from inkdigits.preparation.digit import crops
+from inkdigits.reading.candidates import LONE_NON_DIGIT_LIMIT, Candidate, PageCandidates, digit_candidates, mean_confidence
+from inkdigits.reading.cutting import Cut, cut
+from inkdigits.reading.layout import direction, pieces_of
+from inkdigits.reading.recogniser import Recogniser
 
-#: ``digit``: all ink is one digit; ``line``: digits stand on one line; ``page``: anywhere; ``auto``: by what is found.
+#: ``digit``: all ink is one digit; ``line``: digits stand on one line; ``page``: anywhere; ``auto``: the same as ``page``.
 Mode: TypeAlias = Literal["auto", "digit", "line", "page"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
-#: A context crop reaches so far beyond a candidate's box, in heights of it.
-_MARGIN = 0.15
-#: A candidate that is no digit may be two that touch if it is as wide as this share of its height; it is then read as a line,
-#: and parted if every part is at least so sure.
-_NARROWEST_PAIR, _SURE_PART = 0.5, 0.7
-#: A page of print has many candidates of either kind; so many of each are rescored or parted.
-_MOST_LOOKED_AT = 60
-#: For ``auto``: a picture shows a line if it is so much wider than high, its digits take up such a share of its height, there
-#: are at least such a share as many as there are clear ones on the page, and the line recogniser is not much less sure of them
-#: than the classifier is of the candidates on the page.
-_LINE_ASPECT, _LINE_HEIGHT, _LINE_SHARE, _LINE_BONUS = 1.4, 0.28, 0.34, 0.25
-#: A page is turned if it has so many candidates and fewer than a share of them are digits beyond doubt; it is kept turned if
-#: that makes so many times more of them clear.
-_FEWEST_TO_TURN, _CLEAR_SHARE, _CLEAR, _CLEARER = 4, 0.8, 0.9, 1.5
+#: Marks with at least this probability of a digit are looked at where one beside them has at least the second; and other
+#: writing from the third on. Source: J. Canny, "A computational approach to edge detection", 1986, section 8.
+_DIGIT, _CLEAR_DIGIT, _OTHER = 0.35, 0.7, 0.3
+_DOUBTFUL_DIGIT = 0.5
+#: Beside is up to so many heights from middle to middle, and no more half heights above or below; and heights are alike up to
+#: this ratio.
+_BESIDE, _OFF_LINE, _ALIKE = 3.0, 0.6, 1.6
+#: A picture whose digits beyond doubt have a smaller share of all probabilities is looked at on its side, too; that counts if
+#: they come to so many times more.
+_MOST_CLEAR, _SIDEWAYS = 0.6, 1.5
+#: A page whose digits are less sure than this on average is read upside down, too; that counts if they are so much surer then.
+_UPRIGHT, _CLEARER = 0.9, 0.1
+#: A picture shows a line and hardly more if the line is turned no further, the picture is so many times as wide as it is high,
+#: the digits take up such a share of its height, and the line has such a share of all that was seen.
+_LEVEL_DEG, _LONG, _HIGH, _ALONE = 12.0, 1.4, 0.28, 0.85
+#: That is believed if the detector doubts no more than a share of the digits, which means a probability below the first.
+_DOUBTED, _MOST_DOUBTED = 0.45, 0.2
+#: A picture of one digit is a thumbnail up to this side, in pixels, though the detector may miss the digit; else the digit's
+#: ink must lie where the detector sees one, by this intersection over union.
+_THUMBNAIL, _SAME_PLACE = 48, 0.4
+#: A digit stands by itself in its piece if its neighbours reach into no more than this share of its width; so much paper is
+#: then cut out with it, in heights of it.
+_REACHED_INTO, _MARGIN = 0.08, 0.25
+#: The line recogniser and the detector mean the same digit if their middles are no further apart than this share of its height.
+_SAME_DIGIT = 0.4
+#: What the line recogniser has read where the detector saw no digit by itself is one if the first is so sure of it, and the
+#: second has seen a trace of one.
+_SURE_PART, _TRACE = 0.7, 0.3
+#: What the line recogniser says where it has read nothing: float32 (11,).
+_NOTHING_READ = np.array([0.03] * NON_DIGIT + [0.7], np.float32)
 
 
 def find_candidates(picture: NDArray[np.uint8], mode: Mode, recogniser: Recogniser) -> PageCandidates:
-    """The candidates in a picture, uint8 (H, W).
-
-    Those of mode ``digit`` wait for ``Recogniser.classify`` and ``rescore``, so that many pictures make one batch.
-    """
+    """The candidates in a picture, uint8 (H, W); they wait for ``Recogniser.classify`` and ``rescore``."""
     if mode == "digit":
         return PageCandidates([digit_candidates(picture)], non_digit_limit=LONE_NON_DIGIT_LIMIT)
     if mode == "line":
         return PageCandidates([recogniser.line_candidates(picture)])
-    passes: Passes = {}
-    page = _page_candidates(picture, recogniser, passes)
-    return page if mode == "page" else _by_what_is_found(picture, page, recogniser, passes)
+    return _page_candidates(picture, recogniser)
 
 
 def check_mode(mode: str) -> None:
@@ -71,105 +74,232 @@ def check_mode(mode: str) -> None:
         raise UsageError(f"there is no mode {mode!r}: use {', '.join(MODES)}")
 
 
-# --- A page ---------------------------------------------------------------------------------------------------------
+def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser) -> PageCandidates:
+    seen = recogniser.detector.look(picture)
+    found = separate(seen)
+    if not _legible(found):
+        sideways = recogniser.detector.look_sideways(picture)
+        if _clearness(other := separate(sideways)) > _SIDEWAYS * _clearness(found):
+            seen, found = sideways, other
+    is_digit = (found.scores[:, 0] >= _DIGIT) & (found.scores[:, 0] >= found.scores[:, 1])
+    digits, others = _clear(found[is_digit]), found[~is_digit & (found.scores[:, 1] >= _OTHER)]
+    lone = _lone_digit(picture, digits, seen)
+    if lone:
+        return PageCandidates([lone], non_digit_limit=LONE_NON_DIGIT_LIMIT)
+    lines: list[list[Candidate]] = []
+    if len(digits):
+        turn = direction(digits)
+        if _is_line(digits, turn, picture.shape):
+            line = recogniser.line_candidates(picture, seen)
+            if mean_confidence(line) >= _UPRIGHT and _agreed(line, digits):
+                return PageCandidates([line], _boxes(others, picture.shape))
+        lines = _read(picture, Marks(seen, digits, others), turn, recogniser)
+        doubtful = mean_confidence([one for line in lines for one in line])
+        if doubtful < _UPRIGHT:  # 0, 1, 2, 5 and 8, and 6 together with 9, hardly tell which way is up
+            turned = _read(picture, Marks(seen, digits, others), turn + np.pi, recogniser)
+            if mean_confidence([one for line in turned for one in line]) > doubtful + _CLEARER:
+                lines = turned
+    return PageCandidates(lines, _boxes(others, picture.shape))
 
 
-def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser, passes: Passes) -> PageCandidates:
-    """The candidates of a page that may lie on its side or stand on its head; boxes are those of the picture as it is."""
-    factor = reduction(picture.shape, LONGEST)
-    small = reduced(picture, LONGEST)
-    page, turns = _classified(small, recogniser), 0
-    clear, count = _clear(page), len(page.all())
-    if count >= _FEWEST_TO_TURN and clear < _CLEAR_SHARE * count:
-        turned = [(turns, _classified(np.rot90(small, turns), recogniser)) for turns in (1, 2, 3)]
-        other_turns, other = max(turned, key=lambda pair: _clear(pair[1]))
-        if _clear(other) >= max(_FEWEST_TO_TURN, _CLEARER * clear):
-            page, turns = other, other_turns
-    corrected = np.rot90(small, turns)
-    _rescore_doubtful(corrected, page, recogniser, passes)
-    page = _parted(corrected, page, recogniser, passes)
-
-    def in_picture(box: Box) -> Box:
-        return enlarged(turned_back(box, turns, small.shape), factor, picture.shape)
-
-    lines = [[replace(candidate, box=in_picture(candidate.box)) for candidate in line] for line in page.lines]
-    return PageCandidates(lines, [in_picture(box) for box in page.ignored], turns=turns)
+def _clearness(found: Found) -> float:
+    """The sum of the probabilities of all digits beyond doubt."""
+    scores = found.scores[:, 0]
+    return float(scores[scores >= _CLEAR_DIGIT].sum())
 
 
-def _classified(picture: NDArray[np.uint8], recogniser: Recogniser) -> PageCandidates:
-    """The glyphs of a picture, uint8 (H, W), each taken for one digit or none, and classified."""
-    inked = ink(picture)
-    found = detect(inked)
-    lines = [[Candidate(glyph.box, [normalise(found.cut(inked, glyph))]) for glyph in line] for line in found.lines]
-    page = PageCandidates(lines, found.ignored)
-    recogniser.classify(page.all())
-    return page
+def _legible(found: Found) -> bool:
+    """Whether most of what may be digits are digits beyond doubt, or there is nothing."""
+    return _clearness(found) >= _MOST_CLEAR * float(found.scores[found.scores[:, 0] >= _DIGIT, 0].sum())
 
 
-def _clear(page: PageCandidates) -> int:
-    """How many candidates are digits beyond doubt."""
-    return sum(candidate.confidence() >= _CLEAR for candidate in page.all())
+def _is_line(digits: Found, turn: float, shape: tuple[int, ...]) -> bool:
+    """Whether a picture of ``shape`` (H, W) shows a level line of digits and hardly more, as mode ``line`` expects it."""
+    height, width = shape
+    level = abs(turn) <= np.radians(_LEVEL_DEG)
+    of_lines = [sum(float(digits.scores[piece.digits, 0].sum()) for piece in line) for line in pieces_of(digits, turn)]
+    alone = max(of_lines) >= _ALONE * sum(of_lines)
+    large = float(np.median(digits.heights)) >= _HIGH * height
+    return len(digits) > 1 and level and alone and large and width >= _LONG * height
 
 
-def _rescore_doubtful(picture: NDArray[np.uint8], page: PageCandidates, recogniser: Recogniser, passes: Passes) -> None:
-    """Rescore the doubtful candidates of a page, with the paper around them."""
-    doubtful = [candidate for candidate in page.all() if candidate.known().max() < DOUBTFUL][:_MOST_LOOKED_AT]
-    for candidate in doubtful:
-        candidate.context = reduced(_surroundings(picture, candidate.box)[0], CONTEXT_SIDE)
-    recogniser.rescore(doubtful, passes)
+def _agreed(line: Sequence[Candidate], digits: Found) -> bool:
+    """Whether the line recogniser has read most digits that the detector has seen, and hardly more, such as walls."""
+    if len(line) < (1 - _MOST_DOUBTED) * len(digits):
+        return False
+    doubted = sum(candidate.detected is not None and candidate.detected < _DOUBTED for candidate in line)
+    return doubted <= _MOST_DOUBTED * len(line)
 
 
-def _surroundings(picture: NDArray[np.uint8], box: Box) -> tuple[NDArray[np.uint8], int, int]:
-    """The part of a picture around a box, and where its upper left corner lies."""
-    left, top, right, bottom = box
-    margin = max(1, round(_MARGIN * (bottom - top)))
-    x, y = max(0, left - margin), max(0, top - margin)
-    return picture[y : bottom + margin, x : right + margin], x, y
+class Marks(NamedTuple):
+    """What the detector has found on a page: all that it has seen, the digits, and the other writing."""
+
+    seen: Found
+    digits: Found
+    others: Found
 
 
-def _parted(picture: NDArray[np.uint8], page: PageCandidates, recogniser: Recogniser, passes: Passes) -> PageCandidates:
-    """A page whose candidates that are no digit by themselves, but several that touch, are parted."""
-    tried, lines = 0, []
-    for line in page.lines:
-        parts: list[Candidate] = []
-        for candidate in line:
-            left, top, right, bottom = candidate.box
-            narrow = right - left < _NARROWEST_PAIR * (bottom - top)
-            if candidate.is_digit() or narrow or tried >= _MOST_LOOKED_AT:
-                parts.append(candidate)
-                continue
-            tried += 1
-            paper, x, y = _surroundings(picture, candidate.box)
-            found = recogniser.line_candidates(paper, passes)
-            sure = len(found) >= 2 and all(part.known()[:NON_DIGIT].max() >= _SURE_PART for part in found)
-            parts += [part.moved(x, y) for part in found] if sure else [candidate]
-        lines.append(parts)
-    return PageCandidates(lines, page.ignored)
+def _read(picture: NDArray[np.uint8], marks: Marks, turn: float, recogniser: Recogniser) -> list[list[Candidate]]:
+    """The candidates on a page, line by line, with their probabilities; its lines are turned clockwise by so many radians."""
+    lines = [[cut(picture, piece) for piece in line] for line in pieces_of(marks.digits, turn)]
+    read = iter(recogniser.read_pieces([piece.picture for line in lines for piece in line]))
+    candidates = []
+    for line in lines:
+        along = line[0].piece.along / np.linalg.norm(line[0].piece.along)
+        on_line = [one for piece in line for one in _of_piece(piece, next(read), marks, along, picture.shape)]
+        _mark_parted(on_line, along, marks.others)
+        candidates.append(on_line)
+    everything = [candidate for line in candidates for candidate in line]
+    recogniser.classify(everything)
+    recogniser.rescore(everything)
+    return candidates
 
 
-# --- What is it? ----------------------------------------------------------------------------------------------------
+def _clear(digits: Found) -> Found:
+    """The digits beyond doubt, and those beside them that are about as high."""
+    scores = digits.scores[:, 0]
+    clear = scores >= min(_CLEAR_DIGIT, max(_DOUBTFUL_DIGIT, float(scores.max(initial=0.0))))
+    heights = digits.heights
+    ways = digits.centres[:, None] - digits.centres[clear][None]
+    ups = digits.ups[clear]
+    off_line = np.abs((ways * ups).sum(2)) / np.maximum((ups**2).sum(1), 1e-9)  # in half heights
+    near = (np.linalg.norm(ways, axis=2) <= _BESIDE * heights[clear]) & (off_line <= _OFF_LINE)
+    ratio = heights[:, None] / heights[clear]
+    alike = (ratio > 1 / _ALIKE) & (ratio < _ALIKE)
+    return digits[clear | (near & alike).any(1)]
 
 
-def _by_what_is_found(
-    picture: NDArray[np.uint8], page: PageCandidates, recogniser: Recogniser, passes: Passes
-) -> PageCandidates:
-    """The candidates of the mode that suits a picture, whose candidates as a page are known."""
-    height, width = picture.shape
-    digits = page.digits()
-    # What touches the border is more often a piece of a frame than a digit.
-    inner = [c for c in digits if c.box[0] > 1 and c.box[1] > 1 and c.box[2] < width - 1 and c.box[3] < height - 1]
-    alone = len(page.all()) <= 1 or len(inner) <= 1
-    if width >= _LINE_ASPECT * height:
-        candidates = recogniser.line_candidates(picture, passes)
-        line = [candidate for candidate in candidates if candidate.is_digit()]
-        tall = float(np.median([candidate.box[3] - candidate.box[1] for candidate in line])) if line else 0.0
-        many = len(line) >= _LINE_SHARE * _clear(page)
-        fits = many and tall >= _LINE_HEIGHT * height and mean_confidence(line) >= mean_confidence(digits) - _LINE_BONUS
-        if fits and (len(line) > 1 or not alone):
-            return PageCandidates([candidates])
-    if not alone:
-        return page
-    lone = find_candidates(picture, "digit", recogniser)
-    recogniser.classify(lone.all(), known=scores_by_crop(page.all()))
-    recogniser.rescore(lone.all(), passes)
-    return lone
+def _lone_digit(picture: NDArray[np.uint8], digits: Found, seen: Found) -> list[Candidate]:
+    """The candidate of mode ``digit``, where all ink of the picture is one digit; none elsewhere."""
+    best = int(digits.scores[:, 0].argmax()) if len(digits) else None
+    if best is not None:
+        left, top, right, bottom = _box(digits, best, picture.shape)
+        x, y = np.delete(digits.centres, best, axis=0).T
+        if not ((x > left) & (x < right) & (y > top) & (y < bottom)).all():
+            return []
+    lone = digit_candidates(picture)
+    if not lone or max(picture.shape) <= _THUMBNAIL:
+        return lone
+    if best is None:
+        return lone if seen.support(corners_of(lone[0].box)) >= _TRACE else []
+    return lone if intersection_over_union(lone[0].box, (left, top, right, bottom)) >= _SAME_PLACE else []
+
+
+def _corners(found: Found, number: int) -> NDArray[np.float32]:
+    """The corners of a mark: float32 (4, 2), top left, top right, bottom right, bottom left, as its writing runs."""
+    up, centre = found.ups[number], found.centres[number]
+    right = np.array([-up[1], up[0]]) * found.half_widths[number] / max(float(np.hypot(*up)), 1e-6)
+    return np.array([centre + up - right, centre + up + right, centre - up + right, centre - up - right], np.float32)
+
+
+def _boxes(found: Found, shape: tuple[int, ...]) -> list[Box]:
+    return [_box(found, number, shape) for number in range(len(found))]
+
+
+def _box(found: Found, number: int, shape: tuple[int, ...]) -> Box:
+    """The smallest upright box around a mark, in a picture of ``shape`` (H, W)."""
+    corners = _corners(found, number)
+    return clipped((*corners.min(0).tolist(), *corners.max(0).tolist()), shape[1], shape[0])
+
+
+def _of_piece(
+    piece: Cut, read: Sequence[LineDigit], marks: Marks, along: NDArray[np.float64], shape: tuple[int, ...]
+) -> list[Candidate]:
+    """The candidates of a piece, from left to right: where the detector saw digits, with what the line recogniser has read.
+
+    What it has read elsewhere is a digit if the detector has seen at least a trace of one there, as it may of two that touch;
+    else it is a wall, a slash, a letter. And a digit that was read once was perhaps seen twice.
+
+    Args:
+        along: float64 (2,), the unit vector along the line that the piece is a part of.
+    """
+    places, rows = piece.places(), piece.piece.digits
+    matches = _matched(places, read)
+    found: list[tuple[float, Candidate]] = []
+    for number, place in enumerate(places):
+        match = matches.get(number)
+        if match is None and any(_middle_within(place, read[other].box) for other in matches.values()):
+            continue
+        candidate = _candidate(piece, place, along, shape)
+        candidate.detected = float(marks.digits.scores[rows[number], 0])
+        candidate.second = _NOTHING_READ if match is None else read[match].probabilities
+        if match is None or _stands_alone(places, number):
+            candidate.crops = crops(_around(piece.picture, place))[0]
+        found.append((float(place[0] + place[2]), candidate))
+    others = np.delete(marks.digits.centres, rows, axis=0)
+    for number, digit in enumerate(read):
+        if number in matches.values() or digit.probabilities[:NON_DIGIT].max() < _SURE_PART:
+            continue
+        place = np.array(digit.box, np.float64)
+        corners = piece.on_page(place)
+        support = marks.seen.support(corners)
+        if support >= _TRACE and not _holds(corners, others):  # of another piece, whose digits are read there
+            candidate = _candidate(piece, place, along, shape)
+            candidate.second, candidate.detected = digit.probabilities, support
+            found.append((float(place[0] + place[2]), candidate))
+    return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
+
+
+def _candidate(piece: Cut, place: NDArray[np.float64], along: NDArray[np.float64], shape: tuple[int, ...]) -> Candidate:
+    """The candidate at a place in a piece: left, top, right, bottom in its pixels."""
+    top_left, top_right, _, bottom_left = piece.on_page(place)
+    middle = float((top_right + bottom_left) @ along) / 2
+    half = float(np.linalg.norm(top_right - top_left)) / 2
+    span = middle - half, middle + half, float(np.linalg.norm(bottom_left - top_left))
+    return Candidate(piece.box(place, shape), span=span)
+
+
+def _holds(corners: NDArray[np.float64], points: NDArray[np.floating]) -> bool:
+    """Whether one of some points, float (N, 2), lies in a rectangle."""
+    along, down = corners[1] - corners[0], corners[3] - corners[0]
+    way = points - corners[0]
+    across, lower = way @ along / max(along @ along, 1e-9), way @ down / max(down @ down, 1e-9)
+    return bool(((across > 0) & (across < 1) & (lower > 0) & (lower < 1)).any())
+
+
+def _middle_within(one: NDArray[np.float64], other: NDArray[np.float64] | Box) -> bool:
+    """Whether the middle of a place lies between the left and the right end of another one."""
+    return bool(other[0] < (one[0] + one[2]) / 2 < other[2])
+
+
+def _around(picture: NDArray[np.uint8], place: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """A digit with some paper around it."""
+    left, top, right, bottom = place.tolist()
+    margin = max(1.0, _MARGIN * (bottom - top))
+    x0, y0, x1, y1 = clipped((left - margin, top - margin, right + margin, bottom + margin), picture.shape[1], picture.shape[0])
+    return picture[y0:y1, x0:x1]
+
+
+def _matched(places: NDArray[np.float64], read: Sequence[LineDigit]) -> dict[int, int]:
+    """Which of the read digits stands at which place: the nearest pairs first."""
+    if not read:
+        return {}
+    boxes = np.array([digit.box for digit in read], np.float64)
+    middles, own = (boxes[:, 0] + boxes[:, 2]) / 2, (places[:, 0] + places[:, 2]) / 2
+    away = np.abs(own[:, None] - middles[None])
+    heights = places[:, 3] - places[:, 1]
+    pairs: dict[int, int] = {}
+    for flat in np.argsort(away, axis=None, kind="stable").tolist():
+        number, match = divmod(flat, len(read))
+        if away[number, match] > _SAME_DIGIT * heights[number]:
+            continue
+        if number not in pairs and match not in pairs.values():
+            pairs[number] = match
+    return pairs
+
+
+def _stands_alone(places: NDArray[np.float64], number: int) -> bool:
+    left, _, right, _ = places[number]
+    reach = _REACHED_INTO * (right - left)
+    others = np.delete(places, number, axis=0)
+    return not ((others[:, 2] > left + reach) & (others[:, 0] < right - reach)).any()
+
+
+def _mark_parted(candidates: Sequence[Candidate], along: NDArray[np.float64], others: Found) -> None:
+    """Tell the candidates of a line that other writing stands before them."""
+    down = np.array([-along[1], along[0]])
+    middles = np.array([[one.box[0] + one.box[2], one.box[1] + one.box[3]] for one in candidates]).reshape(-1, 2) / 2
+    x, y = others.centres @ along, others.centres @ down
+    for before, own, candidate in zip(middles, middles[1:], candidates[1:], strict=False):
+        level, height = (before + own) @ down / 2, candidate.span[2] if candidate.span else 0.0
+        candidate.parted = bool(((x > before @ along) & (x < own @ along) & (np.abs(y - level) < height / 2)).any())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from inkdigits.reading import exporters, overlay
 from inkdigits.reading.results import Document
@@ -22,9 +22,18 @@ class Reading(Document):
         source: The picture that was read, for ``draw``; it is kept as long as the reading is.
     """
 
-    def to_csv(self) -> str:
-        """A row for each digit, under a header: its page, line, word and position, labels, box and probabilities."""
-        return exporters.table([("", self)], ",")
+    def to_csv(self, layout: Literal["digits", "table"] = "digits") -> str:
+        """What was read as a table.
+
+        Args:
+            layout: ``digits``: a row for each digit, under a header: its page, line, word and position, labels, box and
+                probabilities; ``table``: the numbers as they stand on the page, a row for each line, a column for what stands
+                below one another.
+
+        Raises:
+            UsageError: There is no such layout.
+        """
+        return exporters.as_text([("", self)], "csv", layout)
 
     def to_tsv(self) -> str:
         """``to_csv`` with tabs."""

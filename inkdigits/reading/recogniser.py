@@ -1,19 +1,21 @@
-"""The reader's two networks: the classifier of single digits and the line recogniser, and what they say together."""
+"""The reader's networks: classifier, line recogniser, detector and sheet finder, and what the first three say together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError
+from inkdigits.geometry import Box, clipped, corners_of
 from inkdigits.inference.classifier import Classifier
-from inkdigits.inference.line_recogniser import LineRecogniser, Passes
+from inkdigits.inference.detector import Detector, Found, separate
+from inkdigits.inference.line_recogniser import LineDigit, LineRecogniser, Passes
+from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.inference.tasks import NON_DIGIT, READER
-from inkdigits.preparation.ink import ink, reduced, reduction
-from inkdigits.reading.candidates import LONGEST, Candidate, mean_confidence
-from inkdigits.reading.detect import detect
+from inkdigits.reading.candidates import Candidate, mean_confidence
+from inkdigits.reading.layout import Piece, pieces_of
 from inkdigits.runs import Run
 
 #: How much more probable each less usual crop of a digit must make it to be preferred.
@@ -25,19 +27,24 @@ DOUBTFUL = 0.97
 #: line recogniser, trained without smoothed labels, is too bold, and so are two networks that are taken for independent.
 #: Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 _TEMPERATURE, _BOTH_TEMPERATURE, _LINE_TEMPERATURE = 0.88, 1.3, 1.2
+#: How much the classifier's and the detector's odds of a digit count, and what is added; fitted on synthetic pages.
+_OWN_WEIGHT, _SEEN_WEIGHT, _SEEN_BIAS = 0.8, 1.7, 1.0
 #: No probability is less.
 _LEAST = 1e-6
 #: A line whose digits are less sure than this on average, or less high than this share of the picture, gets a further pass.
 _CLEAR_LINE, _LARGE_SHARE = 0.8, 0.35
+#: … over where the detector sees digits with at least this probability.
+_SEEN = 0.4
 
 
 class Recogniser:
-    """Both networks of a reader.
+    """The networks of a reader.
 
     It can be shared between threads, pickled, and used after a fork.
 
     Args:
-        run: The folder with ``digit.onnx`` and ``line.onnx``, as ``inkdigits train-reader`` makes it.
+        run: The folder with ``digit.onnx``, ``line.onnx``, ``page.onnx`` and ``sheet.onnx``, as
+            ``inkdigits train-reader`` makes it.
         threads: Threads of one run of a network; None: as many as there are cores.
         providers: ONNX Runtime's execution providers; None: the processor.
 
@@ -51,29 +58,50 @@ class Recogniser:
         if self.classifier.task.name != READER:
             raise ModelError(f"{run.model('digit')} has no class for what is no digit: make one with inkdigits train-reader")
         self.line_recogniser = LineRecogniser(run.model("line"), threads, providers)
+        self.detector = Detector(run.model("page"), threads, providers)
+        self._sheet_finder: SheetFinder | None = None
+        self._settings = run, threads, providers
+        self._closed = False
 
     def close(self) -> None:
         """Give the memory back."""
         self.classifier.close()
         self.line_recogniser.close()
+        self.detector.close()
+        self._closed = True
+        if self._sheet_finder is not None:
+            self._sheet_finder.close()
+
+    @property
+    def sheet_finder(self) -> SheetFinder:
+        """The network that finds sheets and frames; it is loaded when it is first needed, since most readings don't need it.
+
+        Raises:
+            ModelError: It is missing or damaged, or the reader was closed.
+        """
+        finder = self._sheet_finder
+        if self._closed:
+            raise ModelError("the reader was closed: make a new one")
+        if finder is None:  # two threads may come here at once, and load it twice; the last one stays
+            run, threads, providers = self._settings
+            finder = self._sheet_finder = SheetFinder(run.model("sheet"), threads, providers)
+        return finder
 
     # --- Single digits ---
 
-    def classify(self, candidates: Iterable[Candidate], known: Mapping[bytes, NDArray[np.float32]] | None = None) -> None:
+    def classify(self, candidates: Iterable[Candidate]) -> None:
         """Ask the classifier about every candidate that has crops and was not asked about; all of them in one batch.
 
         Args:
             candidates: Filled in: scores, probabilities, the chosen crop.
-            known: Scores of crops that the classifier was asked about before, by the crops' bytes.
         """
-        known = dict(known or {})
         waiting = [candidate for candidate in candidates if candidate.crops and candidate.scores is None]
         crops = {crop.tobytes(): crop for candidate in waiting for crop in candidate.crops}
-        asked = [key for key in crops if key not in known]
-        if asked:
-            known |= zip(asked, self.classifier.predict_proba(np.stack([crops[key] for key in asked])), strict=True)
+        if not crops:
+            return
+        scores = dict(zip(crops, self.classifier.predict_proba(np.stack(list(crops.values()))), strict=True))
         for candidate in waiting:
-            candidate.scores = np.stack([known[crop.tobytes()] for crop in candidate.crops])
+            candidate.scores = np.stack([scores[crop.tobytes()] for crop in candidate.crops])
             best = self._chosen(candidate)
             candidate.chosen = candidate.crops[best]
             candidate.probabilities = _temperature_scaled(_logs(candidate.scores[best]), _TEMPERATURE)
@@ -84,31 +112,55 @@ class Recogniser:
         assert candidate.scores is not None
         return int(np.argmax(candidate.scores[:, :NON_DIGIT].max(1) - _LESS_USUAL * np.arange(len(candidate.scores))))
 
-    def rescore(self, candidates: Iterable[Candidate], passes: Passes | None = None) -> None:
-        """Let the line recogniser have a say on doubtful candidates, from their context crops; after ``classify``.
+    def rescore(self, candidates: Iterable[Candidate]) -> None:
+        """Let the line recogniser have a say on doubtful candidates, from their lines or context crops; after ``classify``.
 
         The two networks see different things, ink in 28×28 pixels and grey paper, and err on different digits. A context crop
         is dropped once it was looked at.
 
         Args:
-            candidates: Filled in: the probabilities of the doubtful ones.
-            passes: What the line recogniser has said of strips of this picture; those of now are added.
+            candidates: Filled in: the probabilities of the doubtful ones, and of those that were read in their lines alone.
         """
         for candidate in candidates:
-            if candidate.context is None or candidate.scores is None:
+            if candidate.scores is None:
+                if candidate.second is not None:
+                    candidate.probabilities = _temperature_scaled(_logs(candidate.second), _LINE_TEMPERATURE)
                 continue
-            scores = candidate.scores[self._chosen(candidate)]
+            scores, second = candidate.scores[self._chosen(candidate)], candidate.second
             if scores[:NON_DIGIT].max() < DOUBTFUL:
-                second = self._of_one_digit(candidate.context, passes)
+                if candidate.context is not None:
+                    second = self._of_one_digit(candidate.context)
                 if second is not None:
                     candidate.probabilities = _temperature_scaled(_logs(scores) + _logs(second), _BOTH_TEMPERATURE)
             candidate.context = None
 
-    def _of_one_digit(self, context: NDArray[np.uint8], passes: Passes | None) -> NDArray[np.float32] | None:
+    @staticmethod
+    def weigh(candidates: Iterable[Candidate]) -> None:
+        """Let the detector have a say on whether there is a digit at all; after ``rescore``.
+
+        Its odds and the classifier's are multiplied, each to some power; which digit it is stays as it was.
+
+        Args:
+            candidates: Filled in: the probabilities of those that the detector has seen.
+        """
+        for candidate in candidates:
+            if candidate.detected is None:
+                continue
+            probabilities = candidate.known()
+            none = float(np.clip(probabilities[NON_DIGIT], _LEAST, 1 - _LEAST))
+            seen = float(np.clip(candidate.detected, _LEAST, 1 - _LEAST))
+            odds = _OWN_WEIGHT * np.log((1 - none) / none) + _SEEN_WEIGHT * np.log(seen / (1 - seen)) + _SEEN_BIAS
+            digit = 1 / (1 + np.exp(-odds))
+            weighed = probabilities * (digit / (1 - none))
+            weighed[NON_DIGIT] = 1 - digit
+            candidate.probabilities = weighed.astype(np.float32)
+
+    def _of_one_digit(self, context: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """What the line recogniser makes of a picture of one digit, uint8 (H, W), if it sees one digit there."""
         around = [context[0], context[-1], context[:, 0], context[:, -1]]
         paper = int(np.median(np.concatenate(around)))
-        found = []
+        found: list[NDArray[np.float32]] = []
+        passes: Passes = {}
         for picture in (context, np.pad(context, max(context.shape) // 4, constant_values=paper)):
             digits = [digit.probabilities for digit in self.line_recogniser.read(picture, passes)]
             digits = [probabilities for probabilities in digits if probabilities[NON_DIGIT] < 0.5]
@@ -117,37 +169,52 @@ class Recogniser:
 
     # --- Lines ---
 
-    def line_candidates(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[Candidate]:
-        """The digits in a picture of a line, uint8 (H, W), with their probabilities, from left to right.
+    def read_pieces(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[LineDigit]]:
+        """As ``LineRecogniser.read_pieces``."""
+        return self.line_recogniser.read_pieces(pictures)
+
+    def line_candidates(self, picture: NDArray[np.uint8], seen: Found | None = None) -> list[Candidate]:
+        """The digits in a picture of a line, with their probabilities, from left to right.
 
         Where the line recogniser sees nothing clearly, or small digits, it may have missed others: it gets a further pass, over
-        what is near the ink.
+        where the detector sees digits. What the detector doubts may be a wall between cells.
 
         Args:
             picture: uint8 (H, W).
-            passes: As for ``rescore``.
+            seen: What the detector has seen in it, where it was asked already.
         """
-        passes = {} if passes is None else passes
+        seen = self.detector.look(picture) if seen is None else seen
+        found = separate(seen)
+        found = found[found.scores[:, 0] >= _SEEN]
+        passes: Passes = {}
         candidates = self._read_line(picture, passes)
+        if not len(found):
+            return candidates
         heights = [candidate.box[3] - candidate.box[1] for candidate in candidates]
-        if mean_confidence(candidates) >= _CLEAR_LINE and np.median(heights) >= _LARGE_SHARE * picture.shape[0]:
-            return candidates
-        factor = reduction(picture.shape, LONGEST)
-        glyphs = detect(ink(reduced(picture, LONGEST))).lines
-        boxes = factor * np.array([glyph.box for line in glyphs for glyph in line])
-        if not boxes.size:
-            return candidates
-        tall = float(np.median(boxes[:, 3] - boxes[:, 1]))
-        top, bottom = max(0, int(boxes[:, 1].min() - 0.1 * tall)), int(boxes[:, 3].max() + 0.1 * tall) + 1
-        left, right = max(0, int(boxes[:, 0].min() - 0.3 * tall)), int(boxes[:, 2].max() + 0.3 * tall) + 1
-        closer = [candidate.moved(left, top) for candidate in self._read_line(picture[top:bottom, left:right], passes)]
-        return max(candidates, closer, key=lambda found: sum(candidate.confidence() - 0.5 for candidate in found))
+        if mean_confidence(candidates) < _CLEAR_LINE or np.median(heights) < _LARGE_SHARE * picture.shape[0]:
+            left, top, right, bottom = _clearest_line(found, picture.shape)
+            closer = [candidate.moved(left, top) for candidate in self._read_line(picture[top:bottom, left:right], passes)]
+            candidates = max(candidates, closer, key=lambda some: sum(candidate.confidence() - 0.5 for candidate in some))
+        for candidate in candidates:
+            candidate.detected = seen.support(corners_of(candidate.box))
+        return candidates
 
-    def _read_line(self, picture: NDArray[np.uint8], passes: Passes | None) -> list[Candidate]:
+    def _read_line(self, picture: NDArray[np.uint8], passes: Passes) -> list[Candidate]:
         return [
             Candidate(digit.box, probabilities=_temperature_scaled(_logs(digit.probabilities), _LINE_TEMPERATURE))
             for digit in self.line_recogniser.read(picture, passes)
         ]
+
+
+def _clearest_line(found: Found, shape: tuple[int, ...]) -> Box:
+    """Where the clearest line of digits stands in a picture of ``shape`` (H, W), with some paper around it."""
+
+    def clear(line: list[Piece]) -> float:
+        return float(sum((found.scores[piece.digits, 0] - _SEEN).sum() for piece in line))
+
+    line = max(pieces_of(found, turn=0.0), key=clear)
+    corners = np.array([piece.origin + u * piece.along + v * piece.down for piece in line for u in (0, 1) for v in (0, 1)])
+    return clipped((*corners.min(0).tolist(), *corners.max(0).tolist()), shape[1], shape[0])
 
 
 def _logs(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

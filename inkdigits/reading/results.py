@@ -17,6 +17,7 @@ from inkdigits.geometry import Box, enclosing
 
 if TYPE_CHECKING:
     from inkdigits.images import Picture
+    from inkdigits.reading.tables import Cell
 
 #: What stands in the text for a digit that the reader is unsure of.
 UNSURE = "?"
@@ -187,6 +188,13 @@ class Page:
     def digits(self) -> tuple[Digit, ...]:
         """Every digit, in reading order."""
         return tuple(digit for line in self.lines for digit in line.digits)
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The words as cells of a table: a row is a line, a column what stands below one another; both from 1."""
+        from inkdigits.reading.tables import cells_of
+
+        return cells_of(self)
 
     @property
     def text(self) -> str:

@@ -189,6 +189,23 @@ def crossed(skeleton: NDArray[np.uint8], rng: np.random.Generator) -> Glyph:
     return from_shape(barred)
 
 
+#: The ends of the seven segments of a display, as shares of a digit's height around its middle, and which of them show a digit.
+_CORNERS = {"a": (0, 1), "b": (1, 3), "c": (3, 5), "d": (4, 5), "e": (2, 4), "f": (0, 2), "g": (2, 3)}
+_SHOWN = ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "abcdefg", "abcdfg")
+
+
+def segments(label: int, rng: np.random.Generator) -> Glyph:
+    """A digit of a display of seven segments, whose ends touch or don't."""
+    wide, gap = float(rng.uniform(0.22, 0.32)), float(rng.uniform(0, 0.06))
+    corners = [(x, y) for y in (-0.5, 0.0, 0.5) for x in (-wide, wide)]
+    lines = []
+    for name in _SHOWN[label]:
+        start, end = (np.array(corners[corner]) for corner in _CORNERS[name])
+        inset = gap * (end - start) / np.linalg.norm(end - start)
+        lines.append(_placed([tuple(start + inset), tuple(end - inset)], rng, 0.004))
+    return from_lines(lines)
+
+
 #: Drawn allographs and their share among the digits of that label.
 DRAWN: dict[int, tuple[float, Callable[[np.random.Generator], Glyph]]] = {
     1: (0.5, one),

@@ -97,6 +97,44 @@ def sign(rng: np.random.Generator) -> Glyph:
     return _letter(str(rng.choice(["€", "£", "$", "¥", "%", "*", "+", "×", "÷", "?", "!"])), _FONTS[0])
 
 
+def written_sign(character: str, rng: np.random.Generator) -> tuple[Glyph, float]:
+    """The strokes of a sign among digits, and its size as a share of theirs."""
+    middle, reach = SIDE / 2, HEIGHT / 2
+    a, b, c, d = rng.normal(0, 3, 4)
+    if character == "/":
+        lean = float(rng.uniform(6, 24))
+        return from_lines([[(middle + lean + a, middle - reach), (middle - lean + b, middle + reach)]]), float(
+            rng.uniform(0.9, 1.4)
+        )
+    if character in "-–":
+        return from_lines([[(middle - reach + a, middle + b), (middle + reach + c, middle + d)]]), float(rng.uniform(0.3, 0.7))
+    if character == "=":
+        bars = [[(middle - reach + a, middle + y + b), (middle + reach + c, middle + y + b)] for y in (-9, 9)]
+        return from_lines(bars), float(rng.uniform(0.4, 0.7))
+    if character == "+":
+        lines = [
+            [(middle - reach + a, middle + b), (middle + reach, middle + b)],
+            [(middle + c, middle - reach), (middle + d, middle + reach)],
+        ]
+        return from_lines(lines), float(rng.uniform(0.5, 0.8))
+    if character in "×x":
+        lines = [
+            [(middle - reach + a, middle - reach + b), (middle + reach, middle + reach)],
+            [(middle + reach + c, middle - reach), (middle - reach, middle + reach + d)],
+        ]
+        return from_lines(lines), float(rng.uniform(0.4, 0.7))
+    if character == ":":
+        dots = [[(middle + a / 2, middle + y), (middle + a / 2 + 2, middle + y + 2)] for y in (-14, 14)]
+        return from_lines(dots), 0.7
+    if character in "()":
+        side = -1 if character == "(" else 1
+        bow = float(rng.uniform(6, 14)) * side
+        arc = [(middle - bow, middle - reach), (middle + bow * 0.6, middle - reach / 2), (middle + bow, middle)]
+        arc += [(middle + bow * 0.6, middle + reach / 2), (middle - bow, middle + reach)]
+        return from_lines([curve(arc)]), float(rng.uniform(1.0, 1.4))
+    return sign(rng), float(rng.uniform(0.5, 1.0))
+
+
 def dot(rng: np.random.Generator) -> Glyph:
     """A dot or a comma."""
     middle = SIDE / 2

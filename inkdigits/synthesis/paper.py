@@ -100,6 +100,76 @@ def line(
     np.maximum(layer, canvas * np.float32(strength * min(1.0, thickness) / 255), out=layer)
 
 
+def texture(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A desk, a cloth, a wall, wood, or anything: float32 (H, W) in about 0 to 1."""
+    level = float(rng.choice([rng.uniform(0.02, 0.4), rng.uniform(0.3, 1.0)]))
+    ground = np.full(shape, level, np.float32)
+    for knots in (3, int(rng.integers(4, 20)), int(rng.integers(20, 90))):
+        if rng.random() < 0.6:
+            ground += rng.uniform(0, 0.18) * smooth_noise(shape, knots, rng)
+    if rng.random() < 0.35:  # wood, stripes
+        x, y = np.arange(shape[1], dtype=np.float32), np.arange(shape[0], dtype=np.float32)[:, None]
+        angle, period = rng.uniform(0, np.pi), rng.uniform(5, 60)
+        along = x * np.cos(angle) + y * np.sin(angle) + rng.uniform(0, 15) * smooth_noise(shape, 4, rng)
+        ground += rng.uniform(0.03, 0.2) * np.sin(along * (2 * np.pi / period)).astype(np.float32)
+    if rng.random() < 0.25:  # shapes: keys, cables, a pattern
+        for _ in range(int(rng.integers(1, 25))):
+            column, row = (int(v) for v in rng.integers(0, shape[0], 2))
+            wide, high = (int(v) for v in np.exp(rng.uniform(0.7, 4.5, 2)))
+            shade = float(rng.uniform(0, 1))
+            if rng.random() < 0.5:
+                # Filled: the outline of one might be a zero.
+                cv2.ellipse(ground, (column, row), (wide, high), float(rng.uniform(0, 180)), 0, 360, shade, -1, cv2.LINE_AA)
+            else:
+                cv2.rectangle(ground, (column, row), (column + wide, row + high), shade, int(rng.choice([-1, 1, 2, 4])))
+    return ground
+
+
+def ruled(layer: NDArray[np.float32], tall: float, rng: np.random.Generator) -> None:
+    """Ruled, squared or dotted paper, of any pitch."""
+    size = layer.shape[0]
+    pitch = tall * float(rng.uniform(0.4, 2.5))
+    thickness, strength = float(rng.uniform(0.5, max(0.8, tall / 14))), float(rng.uniform(0.3, 1.0))
+    kind = rng.choice(["ruled", "squared", "dotted"], p=[0.4, 0.5, 0.1])
+    start = rng.uniform(0, pitch, 2)
+    if kind == "dotted":
+        for x in np.arange(start[0], size, pitch):
+            for y in np.arange(start[1], size, pitch):
+                cv2.circle(layer, (int(x), int(y)), max(1, round(thickness)), strength, -1, cv2.LINE_AA)
+        return
+    canvas = np.zeros(layer.shape, np.uint8)
+    for y in np.arange(start[1], size, pitch):
+        cv2.line(canvas, (0, round(16 * y)), (16 * size, round(16 * y)), 255, max(1, round(thickness)), cv2.LINE_AA, 4)
+    if kind == "squared":
+        for x in np.arange(start[0], size, pitch):
+            cv2.line(canvas, (round(16 * x), 0), (round(16 * x), 16 * size), 255, max(1, round(thickness)), cv2.LINE_AA, 4)
+    layer += canvas * np.float32(strength * min(1.0, thickness) / 255)
+
+
+def lit(levels: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """The same, float32 (H, W) in 0 to 1, under a lamp, in the shadow of a hand or a phone, with a glare."""
+    shape = levels.shape
+    light = np.ones(shape, np.float32)
+    x = np.linspace(-1, 1, shape[1], dtype=np.float32)
+    y = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
+    if rng.random() < 0.5:  # from one side
+        angle = rng.uniform(0, 2 * np.pi)
+        light *= 1 - rng.uniform(0.1, 0.6) * (0.5 + 0.5 * (x * np.cos(angle) + y * np.sin(angle)))
+    if rng.random() < 0.2:  # vignette
+        light *= 1 - rng.uniform(0.1, 0.5) * np.minimum(x * x + y * y, 1.5)
+    if rng.random() < 0.2:  # a shadow with an edge, hard or soft
+        angle, bend = rng.uniform(0, 2 * np.pi), rng.uniform(-0.6, 0.6)
+        across, along = x * np.cos(angle) + y * np.sin(angle), x * np.sin(angle) - y * np.cos(angle)
+        away = across + bend * along**2 + rng.uniform(-0.6, 0.6)
+        light *= 1 - rng.uniform(0.2, 0.7) / (1 + np.exp(-away / rng.uniform(0.004, 0.3)))
+    levels = levels * light
+    if rng.random() < 0.12:  # glare
+        cx, cy, spread = rng.uniform(-1, 1), rng.uniform(-1, 1), rng.uniform(0.2, 0.9)
+        glare = rng.uniform(0.2, 0.85) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / spread**2)
+        levels = levels + (1 - levels) * glare.astype(np.float32)
+    return levels * np.float32(rng.uniform(0.55, 1.0))
+
+
 def photographed(
     levels: NDArray[np.float32], rng: np.random.Generator, scale_px: float, harm: float = 1.0
 ) -> NDArray[np.uint8]:

@@ -90,12 +90,12 @@ class Writer:
         glyph = self.strokes.pick(label, self.rng)
         size = float(np.exp(self.rng.normal(0, self.hand.size_noise)))
         if label in (1, 4, 7, 9) and self.rng.random() < (0.3 if label == 1 else 0.15):  # stems that reach below the line
-            return self._set(glyph, size * float(self.rng.uniform(1.1, 1.5)), drop=float(self.rng.uniform(0, 0.2)))
+            return self.write(glyph, size * float(self.rng.uniform(1.1, 1.5)), drop=float(self.rng.uniform(0, 0.2)))
         if label == 0 and self.rng.random() < 0.25:  # small ones, anywhere between the foot and the head of the line
-            return self._set(glyph, size * float(self.rng.uniform(0.5, 0.8)), drop=float(self.rng.uniform(-0.2, 0.2)))
-        return self._set(glyph, size)
+            return self.write(glyph, size * float(self.rng.uniform(0.5, 0.8)), drop=float(self.rng.uniform(-0.2, 0.2)))
+        return self.write(glyph, size)
 
-    def _set(self, glyph: Glyph, size: float, drop: float = 0.0) -> Box:
+    def write(self, glyph: Glyph, size: float, drop: float = 0.0) -> Box:
         """Draw a glyph with its left edge at the pen's place, and move on."""
         rng, hand = self.rng, self.hand
         scale = self.tall / HEIGHT * size
@@ -126,7 +126,7 @@ class Writer:
 
     def sign(self, glyph: Glyph) -> None:
         """Set something that is no digit."""
-        self._set(glyph, float(self.rng.uniform(0.4, 1.0)))
+        self.write(glyph, float(self.rng.uniform(0.4, 1.0)))
         self._last = None
 
     def dot(self) -> None:

@@ -54,6 +54,52 @@ def test_what_cannot_be_written_is_said_before_the_work(folder: Path, tmp_path: 
         assert said in err
 
 
+def test_a_table_is_written_as_it_stands(tmp_path: Path, run_cli: Run) -> None:
+    code, out, _ = run_cli("read", EXAMPLES / "page.jpg", "-o", tmp_path / "page.csv", "--layout", "table", "--max-error", "1")
+    assert (code, "1 of 1" in out) == (0, True)
+    rows = list(csv.reader((tmp_path / "page.csv").open()))
+    assert len(rows) == 4
+    assert len({len(row) for row in rows}) == 1
+    assert [[cell for cell in row if cell] for row in rows][1] == ["60025"]
+    for asked in (["-o", tmp_path / "x.json"], [], ["--fields", tmp_path / "t.json", "-o", tmp_path / "x.csv"]):
+        code, out, err = run_cli("read", EXAMPLES / "page.jpg", "--layout", "table", *asked)
+        assert (code, out) == (2, "")
+        assert "--layout table is for numbers that are written with -o" in err
+
+
+def test_a_sheet_is_cut_out_of_a_photo(tmp_path: Path, run_cli: Run) -> None:
+    page = Image.open(EXAMPLES / "page.jpg").convert("L")
+    page.thumbnail((400, 400))
+    desk = Image.new("L", (900, 800), 60)
+    desk.paste(page, (250, 180))
+    desk.save(tmp_path / "desk.png")
+    code, out, _ = run_cli("read", tmp_path / "desk.png", "--sheet", tmp_path / "sheet.png")
+    assert code == 0
+    corners = np.array([[float(v) for v in pair.split(",")] for pair in out.split()]) * desk.size
+    left, top, right, bottom = 250, 180, 250 + page.width, 180 + page.height
+    np.testing.assert_allclose(corners, [(left, top), (right, top), (right, bottom), (left, bottom)], atol=12)
+    np.testing.assert_allclose(Image.open(tmp_path / "sheet.png").size, page.size, atol=14)
+    assert run_cli("read", tmp_path / "desk.png", "--sheet", "-")[1] == out
+    code, out, err = run_cli("read", EXAMPLES / "drawing.png", "--sheet", "-")
+    assert (code, out) == (1, "")
+    assert "no sheet was found" in err
+    for asked, said in (
+        (["--sheet", tmp_path / "x.jpg"], "should end in .png"),
+        (["--sheet", tmp_path / "x.png", "--json"], "leave out the options of reading"),
+        (["--sheet", tmp_path / "x.png", EXAMPLES / "page.jpg"], "is for one photo, not for 2"),
+    ):
+        code, out, err = run_cli("read", tmp_path / "desk.png", *asked)
+        assert (code, out) == (2, "")
+        assert said in err
+
+
+def test_it_is_said_where_no_digit_was_found(tmp_path: Path, run_cli: Run) -> None:
+    Image.new("L", (300, 200), 240).save(tmp_path / "blank.png")
+    code, out, err = run_cli("read", tmp_path / "blank.png")
+    assert (code, out) == (0, "\n")
+    assert "blank.png: no digit was found" in err
+
+
 def test_no_picture_is_lost_to_an_output(folder: Path, tmp_path: Path, run_cli: Run) -> None:
     picture = folder / "a.png"
     before = picture.read_bytes()

@@ -20,10 +20,12 @@ from inkdigits.errors import ModelError, UsageError
 from inkdigits.geometry import intersection_over_union
 from inkdigits.inference.classifier import Classifier
 from inkdigits.inference.ctc import BLANK
+from inkdigits.inference.detector import Detector
 from inkdigits.inference.line_recogniser import LineRecogniser
+from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.modeling import train_reader as step
-from inkdigits.modeling.export import export_line_recogniser
-from inkdigits.modeling.networks import LineNet
+from inkdigits.modeling.export import export_detector, export_line_recogniser, export_sheet_finder
+from inkdigits.modeling.networks import DetectorNet, LineNet, SheetNet
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import train
 from inkdigits.runs import Run
@@ -49,7 +51,7 @@ def test_offsets_are_learnt_near_the_middle_of_a_digit_alone() -> None:
 def tiny(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, step.ReaderSettings, Run]:
     """A project with a reader, ``tiny``, trained on next to nothing."""
     project = Project(tmp_path_factory.mktemp("reader"))
-    settings = step.ReaderSettings(500, 500, 2, 1, data=f"idx:{small}", run="tiny")
+    settings = step.ReaderSettings(500, 500, 2, 1, 16, 16, data=f"idx:{small}", run="tiny")
     return project, settings, step.train_reader(settings, project)
 
 
@@ -58,6 +60,8 @@ def test_training_makes_a_reader_that_loads(tiny: tuple[Project, step.ReaderSett
     meta = run.meta()
     assert meta["digit"]["parameters"] < 200_000
     assert meta["line"]["parameters"] < 700_000
+    assert meta["page"]["parameters"] < 500_000
+    assert meta["sheet"]["parameters"] < 250_000
     assert len(run.history("digit")) == 2
     assert run.history("digit")[1]["train_loss"] < run.history("digit")[0]["train_loss"]
     blank = np.zeros((3, 28, 28), np.uint8)
@@ -70,6 +74,8 @@ def test_training_makes_a_reader_that_loads(tiny: tuple[Project, step.ReaderSett
     np.testing.assert_allclose(steps.sum(2), 1, atol=1e-4)
     with inkdigits.Reader(run.folder) as reader:
         assert reader.read(np.full((50, 90), 200, np.uint8), "digit").text == ""
+        assert reader.read(np.full((50, 90), 200, np.uint8)).pages[0].size == (90, 50)
+        assert isinstance(reader.find_sheet(np.full((50, 90), 200, np.uint8)), inkdigits.Sheet)
         assert "tiny" in repr(reader)
 
 
@@ -89,7 +95,22 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
 ) -> None:
     project, settings, whole = tiny
     killed = Run.named("killed", project)
-    words = ["--digits", "500", "--lines", "500", "--digit-epochs", "2", "--line-epochs", "1", "--data", f"idx:{small}"]
+    words = [
+        "--digits",
+        "500",
+        "--lines",
+        "500",
+        "--digit-epochs",
+        "2",
+        "--line-epochs",
+        "1",
+        "--pages",
+        "16",
+        "--sheets",
+        "16",
+        "--data",
+        f"idx:{small}",
+    ]
     command = [sys.executable, "-m", "inkdigits", "train-reader", *words, "--run", "killed"]
     process = subprocess.Popen(command, env=os.environ | {"INKDIGITS_PROJECT": str(project.root)}, start_new_session=True)
     deadline = time.monotonic() + 120
@@ -168,6 +189,27 @@ def test_the_exported_line_recogniser_says_what_the_network_says(tmp_path: Path)
         np.testing.assert_allclose(found, offsets.numpy(), atol=2e-2)
 
 
+def test_the_exported_detector_and_sheet_finder_say_what_the_networks_say(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    detector, finder = DetectorNet().eval(), SheetNet().eval()
+    export_detector(detector, tmp_path / "page.onnx")
+    export_sheet_finder(finder, tmp_path / "sheet.onnx")
+    assert (tmp_path / "page.onnx").stat().st_size < 1_000_000
+    for shape in ((32, 32), (64, 160)):
+        pictures = torch.rand(1, 1, *shape) * 255
+        with torch.inference_mode():
+            logits, geometry, labels = detector(pictures)
+        found = Detector(tmp_path / "page.onnx")._session.run({"pictures": pictures.numpy()})
+        for said, wanted in zip(found, (logits.sigmoid(), geometry, labels.softmax(1)), strict=True):
+            assert said.shape[2:] == (shape[0] // 4, shape[1] // 4)
+            np.testing.assert_allclose(said, wanted.numpy(), atol=2e-2)  # 16-bit weights
+    pictures = torch.rand(1, 1, 256, 256) * 255
+    with torch.inference_mode():
+        wanted = finder(pictures).sigmoid()
+    (said,) = SheetFinder(tmp_path / "sheet.onnx")._session.run({"pictures": pictures.numpy()})
+    np.testing.assert_allclose(said, wanted.numpy(), atol=2e-2)
+
+
 def test_synthetic_pictures_do_not_depend_on_the_number_of_processes(mnist: Dataset) -> None:
     part = mnist.split("train").take(np.arange(2000)).labelled()
     images, labels = datasets.make_digits(part, 500, seed=4)
@@ -201,7 +243,8 @@ def test_the_shipped_line_recogniser_reads_synthetic_lines_of_strangers(mnist: D
         ({"digits": 10}, "digits is 10: it should be"),
         ({"lines": 700}, "lines is 700: it should be a multiple of 500"),
         ({"line_epochs": 0}, "line_epochs is 0"),
-        ({"only": "page"}, "only is 'page': it should be 'digit' or 'line'"),
+        ({"pages": 20}, "pages is 20: it should be a multiple of 16"),
+        ({"only": "cell"}, "only is 'cell': it should be 'digit', 'line', 'page' or 'sheet'"),
     ],
 )
 def test_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 import inkdigits
 from inkdigits.errors import DataError
-from inkdigits.reading.layout import line_of
 from inkdigits.reading.results import SCHEMA_VERSION, Digit, Document, Line, Page, Word
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -41,7 +40,7 @@ def test_the_value_of_a_word(labels: tuple[int | None, ...], value: Decimal | No
 
 
 def test_what_is_empty_is_no_error() -> None:
-    for empty in (Word(()), Line(()), Line((Word(()),)), line_of([])):
+    for empty in (Word(()), Line(()), Line((Word(()),))):
         assert empty.text == empty.best_text == ""
         assert empty.box == (0, 0, 0, 0)
         assert empty.digits == ()
@@ -69,16 +68,18 @@ def test_a_reading_survives_json(mode: str) -> None:
 
 
 def test_every_page_has_its_number_its_size_and_what_was_ignored(tmp_path: Path) -> None:
-    sheet = np.full((300, 400), 250, np.uint8)
-    sheet[40:140, 60:72], sheet[220:224, 20:380] = 20, 20  # a 1, and a ruling
-    pages = [Image.fromarray(sheet), Image.open(EXAMPLES / "drawing.png").convert("L"), Image.fromarray(sheet)]
+    sheet = Image.new("L", (400, 300), 250)
+    pen = ImageDraw.Draw(sheet)
+    pen.text((40, 40), "47", fill=20, font=ImageFont.load_default(60))
+    pen.text((40, 180), "Total and more", fill=20, font=ImageFont.load_default(40))
+    pages = [sheet, Image.open(EXAMPLES / "drawing.png").convert("L"), sheet]
     pages[0].save(tmp_path / "three.tif", save_all=True, append_images=pages[1:])
     reading = inkdigits.read(tmp_path / "three.tif", "page")
     assert [page.number for page in reading.pages] == [1, 2, 3]
     assert [page.size for page in reading.pages] == [page.size for page in pages]
     assert reading.ignored[0] == reading.ignored[2] != ()
     assert [page["number"] for page in reading.to_dict()["pages"]] == [1, 2, 3]
-    assert [row.split(",")[1] for row in reading.to_csv().splitlines()[1:]] == ["1", "2", "3"]
+    assert [row.split(",")[1] for row in reading.to_csv().splitlines()[1:]] == ["1", "1", "2", "3", "3"]
     assert [one.pages for one in inkdigits.read_pages(tmp_path / "three.tif", "page")] == [(page,) for page in reading.pages]
     third = [*inkdigits.read_pages(tmp_path / "three.tif", "page")][2]
     np.testing.assert_array_equal(np.asarray(third.draw()), np.asarray(reading.draw(3)))

@@ -1,0 +1,163 @@
+"""A sheet that lies flat: what is written and printed on it, and what each mark of it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits.synthesis import fonts, marks
+from inkdigits.synthesis.allographs import DigitStrokes, segments
+from inkdigits.synthesis.strokes import curve
+from inkdigits.synthesis.writers import Hand, Writer
+
+#: The label of a letter or sign; digits have 0 to 9, and what could be either has −1: nothing is learnt from it.
+OTHER, UNCLEAR = 10, -1
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_WORDS = (
+    *("Name", "Date", "Total", "No", "Nr", "Amount", "Sum", "January", "Februar", "März", "April", "Mai", "Juni", "Juli"),
+    *("August", "Sept", "Oktober", "November", "December", "page", "Punkte", "points", "kg", "km", "EUR", "USD", "Tel"),
+    *("Room", "from", "to", "and", "und", "the", "für", "Milk", "bread", "eggs", "Butter", "rent", "gas", "water", "Paris"),
+    *("Street", "Score", "Team", "Player", "Hole", "Par", "Votes", "Candidate", "Station", "Ward", "Born", "died", "Anna"),
+    *("Peter", "Maria", "Jensen", "Hansen", "Smith", "Class", "Test", "Seite", "Blatt", "Zimmer", "Konto", "Betrag", "cm"),
+    *("hello", "call", "buy", "meeting", "notes", "todo", "week", "hours", "min", "sec", "left", "right", "answer", "x", "y"),
+)
+
+
+@dataclass
+class Canvas:
+    """Ink, and what it means, on a sheet that lies flat.
+
+    Attributes:
+        ink: float32 (S, S), 0 = paper, 1 = full ink.
+        printed: float32 (S, S), what is printed on the paper: rulings, boxes, another ink.
+        tall: Usual height of a digit in pixels.
+        area: left, top, right, bottom of what may be written on.
+    """
+
+    strokes: DigitStrokes
+    rng: np.random.Generator
+    ink: NDArray[np.float32]
+    printed: NDArray[np.float32]
+    tall: float
+    area: tuple[float, float, float, float]
+    hand: Hand = field(init=False)
+    labels: list[int] = field(default_factory=list)
+    boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        rng = self.rng
+        self.hand = Hand.of(rng)
+        if rng.random() < 0.15:  # the steep hand of old church books
+            self.hand = replace(self.hand, shear=float(rng.uniform(0.35, 1.0)))
+        self.written_face = fonts.faces(True)[int(rng.integers(len(fonts.faces(True))))]
+        self.printed_face = fonts.faces(False)[int(rng.integers(len(fonts.faces(False))))]
+        self.manner = str(rng.choice(["strokes", "font", "print", "segments"], p=[0.66, 0.12, 0.19, 0.03]))
+        self.slope = float(rng.normal(0, 0.015))
+
+    def add(self, label: int, box: tuple[float, float, float, float]) -> None:
+        """Tell what stands in a box: left, top, right, bottom in pixels."""
+        self.labels.append(label)
+        self.boxes.append(box)
+
+    def writer(self, x: float, y: float, tall: float) -> Writer:
+        """A writer who begins at ``x``, with the middles of the digits at height ``y``."""
+        return Writer(self.ink, self.strokes, self.hand, tall, y - self.slope * x, x, self.rng, self.slope)
+
+    def number(self, text: str, x: float, y: float, tall: float, manner: str | None = None) -> float:
+        """Write digits and signs with their middles at height ``y``; give back where they end."""
+        manner = manner or self.manner
+        if manner in ("font", "print"):
+            face = self.printed_face if manner == "print" else self.written_face
+            return self.typeset(text, x, y, tall, face, digits=True)
+        writer = self.writer(x, y, tall)
+        for character in text:
+            if character == " ":
+                writer.advance(float(self.rng.uniform(0.4, 0.9)))
+            elif character.isdigit():
+                label = int(character)
+                box = writer.write(segments(label, self.rng), 1.0) if manner == "segments" else writer.digit(label)
+                self.add(label, box)
+            elif character in ".,":
+                writer.dot()
+            else:
+                start = writer.x
+                glyph, share = marks.written_sign(character, self.rng)
+                writer.write(glyph, share)
+                self.add(OTHER, (start, y - tall / 2, max(writer.x, start + 3), y + tall / 2))
+        return writer.x
+
+    def typeset(self, text: str, x: float, y: float, tall: float, face: Path, digits: bool = False) -> float:
+        """Write in a font; digits count as such, all else as other writing."""
+        set_text = fonts.written(text, face, tall)
+        if face in fonts.faces(True) and self.hand.shear > 0.3:
+            set_text = set_text.sheared(self.hand.shear - 0.2)  # handwriting fonts lean by themselves
+        ink = set_text.ink
+        middle = (set_text.digits_top + set_text.baseline) / 2
+        left, top = round(x), round(y - middle)
+        _paste(self.ink if digits or self.rng.random() < 0.6 else self.printed, ink, left, top, self.hand.strength)
+        for character, start, end in zip(text, set_text.ends, set_text.ends[1:], strict=False):
+            if character in " .,'":
+                continue
+            box = (left + start, top + set_text.digits_top, left + end, top + set_text.baseline)
+            if character.isdigit():
+                column = ink[:, max(0, int(start)) : max(1, int(np.ceil(end)))]
+                rows, columns = np.flatnonzero(column.any(1)), np.flatnonzero(column.any(0))
+                if rows.size:
+                    edge = left + max(0, int(start))
+                    box = (edge + columns[0], top + rows[0], edge + columns[-1] + 1, top + rows[-1] + 1)
+            self.add(int(character) if character.isdigit() else OTHER, box)
+        return left + ink.shape[1]
+
+    def word(self, x: float, y: float, tall: float, printed: bool | None = None) -> float:
+        """Write a word, or what looks like one."""
+        rng = self.rng
+        manner = rng.random()
+        if manner < 0.12:
+            writer = self.writer(x, y, tall * 0.8)
+            for _ in range(int(rng.integers(2, 8))):
+                start = writer.x
+                writer.write(marks.letter(rng), float(rng.uniform(0.5, 1.0)))
+                self.add(OTHER, (start, y - tall / 2, writer.x, y + tall / 2))
+            return writer.x
+        if manner < 0.22:
+            return self.scrawl(x, y, tall)
+        face = self.printed_face if printed or (printed is None and rng.random() < 0.4) else self.written_face
+        text = _WORDS[rng.integers(len(_WORDS))] if rng.random() < 0.6 else _nonsense(rng)
+        return self.typeset(text, x, y, tall * float(rng.uniform(0.7, 1.2)), face)
+
+    def scrawl(self, x: float, y: float, tall: float) -> float:
+        """Joined-up writing that nobody can read, or a signature."""
+        rng = self.rng
+        count = int(rng.integers(6, 26))
+        steps = np.cumsum(rng.uniform(0.08, 0.3, count)) * tall * float(rng.uniform(0.7, 1.3))
+        swing = np.where(np.arange(count) % 2, 1, -1) * rng.uniform(0.1, 0.3, count) + rng.normal(0, 0.06, count)
+        swing[rng.random(count) < 0.15] *= 2.2
+        lean = self.hand.shear
+        points = [(x + dx - lean * s * tall, y + s * tall + 0.1 * tall) for dx, s in zip(steps, swing, strict=True)]
+        polyline(self.ink, curve(points), max(0.8, self.hand.pen * tall), self.hand.strength)
+        return x + float(steps[-1])
+
+
+def _nonsense(rng: np.random.Generator) -> str:
+    text = "".join(_LETTERS[rng.integers(26)] for _ in range(int(rng.integers(2, 10))))
+    return text.capitalize() if rng.random() < 0.3 else text.upper() if rng.random() < 0.15 else text
+
+
+def polyline(layer: NDArray[np.float32], points: list[tuple[float, float]], width: float, strength: float) -> None:
+    """Draw joined lines through points (x, y) into a layer of ink, float32 (H, W), in place."""
+    canvas = np.zeros(layer.shape, np.uint8)
+    shifted = np.rint(np.asarray(points) * 16).astype(np.int32)
+    cv2.polylines(canvas, [shifted], False, 255, max(1, round(width)), cv2.LINE_AA, 4)
+    np.maximum(layer, canvas * np.float32(strength * min(1.0, width) / 255), out=layer)
+
+
+def _paste(layer: NDArray[np.float32], ink: NDArray[np.uint8], left: int, top: int, strength: float) -> None:
+    height, width = layer.shape
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + ink.shape[1], width), min(top + ink.shape[0], height)
+    if x0 < x1 and y0 < y1:
+        window = layer[y0:y1, x0:x1]
+        np.maximum(window, ink[y0 - top : y1 - top, x0 - left : x1 - left] * np.float32(strength / 255), out=window)

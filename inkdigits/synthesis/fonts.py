@@ -1,0 +1,113 @@
+"""Fonts of free licence: words and numbers in print and in handwriting, with the place of every character."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from inkdigits.errors import MissingExtraError
+
+#: Fonts that look as if someone had written them, and fonts of machines, as packages ``fontpkg-…`` of the extra ``fonts``.
+#: All are of Google Fonts, under the SIL Open Font License 1.1 or the Apache License 2.0 (references/datasets.md).
+HANDWRITTEN = (
+    *("caveat", "dancing-script", "delius", "great-vibes", "indie-flower", "kalam"),
+    *("pacifico", "permanent-marker", "satisfy", "shadows-into-light", "yellowtail", "zeyada"),
+)
+MACHINES = ("orbitron", "oswald", "press-start-2p", "roboto-slab", "share-tech", "space-mono")
+#: Fonts that come with Matplotlib.
+_MATPLOTLIB = (
+    *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif", "DejaVuSerif-Bold"),
+    *("STIXGeneral", "STIXGeneralItalic", "STIXGeneralBol", "cmr10", "cmtt10", "cmss10"),
+)
+#: The size at which a font's digits are measured.
+_MEASURED = 100
+
+
+@dataclass(frozen=True)
+class Written:
+    """Text that a font has set.
+
+    Attributes:
+        ink: uint8 (H, W), 255 = ink.
+        digits_top, baseline: The rows between which digits stand.
+        ends: Where each character begins, and where the last one ends, in columns; one more than there are characters.
+    """
+
+    ink: NDArray[np.uint8]
+    digits_top: float
+    baseline: float
+    ends: tuple[float, ...]
+
+    def sheared(self, shear: float) -> Written:
+        """The same, leaning to the right by so many pixels for each pixel of height above the middle of its digits."""
+        middle = (self.digits_top + self.baseline) / 2
+        left, right = shear * (self.ink.shape[0] - middle), shear * middle
+        matrix = np.array([[1, -shear, left + shear * middle], [0, 1, 0]])
+        size = int(np.ceil(self.ink.shape[1] + left + right)), self.ink.shape[0]
+        ink = np.asarray(cv2.warpAffine(self.ink, matrix, size), np.uint8)
+        return Written(ink, self.digits_top, self.baseline, tuple(end + left for end in self.ends))
+
+
+@functools.cache
+def faces(handwritten: bool) -> tuple[Path, ...]:
+    """The files of all fonts of a kind.
+
+    Raises:
+        MissingExtraError: The extra ``fonts`` is not installed.
+    """
+    found = []
+    for name in HANDWRITTEN if handwritten else MACHINES:
+        package = importlib.util.find_spec(f"fontpkg_{name.replace('-', '_')}")
+        if package is None or package.origin is None:
+            raise MissingExtraError(f"fontpkg-{name}", "fonts")
+        found += sorted((Path(package.origin).parent / "files").glob("*.ttf"))
+    if not handwritten:
+        found += [Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{name}.ttf" for name in _MATPLOTLIB]
+    return tuple(found)
+
+
+def check() -> None:
+    """Make sure that all fonts are there.
+
+    Raises:
+        MissingExtraError: The extra ``fonts`` is not installed.
+    """
+    faces(True)
+    faces(False)
+
+
+@functools.lru_cache(maxsize=256)
+def _font(face: Path, size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(face, size)
+
+
+@functools.cache
+def _digit_height(face: Path) -> float:
+    """Height of a 0 as a share of the font's size."""
+    _, top, _, bottom = _font(face, _MEASURED).getbbox("0", anchor="ls")
+    return (bottom - top) / _MEASURED
+
+
+def written(text: str, face: Path, tall: float) -> Written:
+    """Set some text.
+
+    Args:
+        text: One line of it.
+        face: The font's file, one of ``faces``.
+        tall: Height of a digit in pixels.
+    """
+    font = _font(face, max(4, round(tall / _digit_height(face))))
+    left, top, right, bottom = (int(edge) for edge in font.getbbox(text, anchor="ls"))
+    image = Image.new("L", (max(1, right - left), max(1, bottom - top)))
+    ImageDraw.Draw(image).text((-left, -top), text, fill=255, font=font, anchor="ls")
+    ends = tuple(font.getlength(text[:count]) - left for count in range(len(text) + 1))
+    high = _digit_height(face) * font.size
+    return Written(np.asarray(image), -top - high, float(-top), ends)
