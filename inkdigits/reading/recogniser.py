@@ -27,7 +27,8 @@ DOUBTFUL = 0.97
 #: line recogniser, trained without smoothed labels, is too bold, and so are two networks that are taken for independent.
 #: Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 _TEMPERATURE, _BOTH_TEMPERATURE, _LINE_TEMPERATURE = 0.88, 1.3, 1.2
-#: How much the classifier's and the detector's odds of a digit count, and what is added; fitted on synthetic pages.
+#: How much the classifier's and the detector's odds of a digit count, and what is added: fitted on synthetic pages by logistic
+#: regression, but for the first, which was raised from 0.1 on strangers' pages, whose signs the detector takes for digits.
 _OWN_WEIGHT, _SEEN_WEIGHT, _SEEN_BIAS = 0.8, 1.7, 1.0
 #: No probability is less.
 _LEAST = 1e-6
