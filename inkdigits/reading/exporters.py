@@ -14,8 +14,7 @@ from inkdigits.errors import UsageError
 from inkdigits.files import atomic
 from inkdigits.geometry import Box
 from inkdigits.reading import overlay
-from inkdigits.reading.results import Document, Line, Word
-from inkdigits.reading.tables import rows_of
+from inkdigits.reading.results import Document, Line, Word, rows_of
 
 #: Documents with the names of what was read.
 Named = Sequence[tuple[str, Document]]
