@@ -40,10 +40,28 @@ def clipped(box: tuple[float, float, float, float], width: int, height: int) -> 
     return left, top, min(max(left + 1, int(np.ceil(box[2]))), width), min(max(top + 1, int(np.ceil(box[3]))), height)
 
 
+def around(points: NDArray[np.floating], shape: tuple[int, ...]) -> Box:
+    """The smallest box of whole pixels around points, float (N, 2), in a picture of ``shape`` (H, W)."""
+    return clipped((*points.min(0).tolist(), *points.max(0).tolist()), shape[1], shape[0])
+
+
 def corners_of(box: Box) -> NDArray[np.float64]:
     """Top left, top right, bottom right and bottom left corner of a box: float64 (4, 2), x and y."""
     left, top, right, bottom = box
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
+
+
+def shares_along(
+    corners: NDArray[np.floating], points: NDArray[np.floating]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """How far points, float (N, 2), lie along a rectangle and down it: 0 to 1 within it; two arrays float (N,).
+
+    Args:
+        corners: float (4, 2), top left, top right, bottom right, bottom left, as the rectangle's writing runs.
+    """
+    along, down = corners[1] - corners[0], corners[3] - corners[0]
+    ways = points - corners[0]
+    return ways @ along / max(along @ along, 1e-9), ways @ down / max(down @ down, 1e-9)
 
 
 def intersection_over_union(one: Box, other: Box) -> float:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkdigits.errors import ModelError
-from inkdigits.inference.session import Session
+from inkdigits.geometry import shares_along
+from inkdigits.inference.session import Network
 
 #: Cells of the network's maps are squares of so many pixels, its geometry is in units of so many, and it takes pictures whose
 #: sides are multiples of so many.
 CELL, UNIT, STEP = 4, 16.0, 32
 #: The largest scale that is looked at has so many pixels, and so many on its longer side; each further one is so many times
 #: smaller, and the smallest has at most so many on its longer side.
-_PIXELS, LONGEST, _FACTOR, _SHORTEST = 2048 * 1536, 16_384, 2.5, 80
+_PIXELS, _LONGEST, _FACTOR, _SHORTEST = 2048 * 1536, 16_384, 2.5, 80
 #: Pictures up to this side are looked at twice as large, too.
 _SMALL = 700
 #: What the network says of digits of other heights, in pixels of its scale, is not used.
@@ -58,11 +56,9 @@ class Found:
         Args:
             corners: float (4, 2), x and y in pixels: top left, top right, bottom right, bottom left, as its writing runs.
         """
-        along, down = corners[1] - corners[0], corners[3] - corners[0]
-        way = self.centres - corners[0]
-        across, lower = way @ along / max(along @ along, 1e-9), way @ down / max(down @ down, 1e-9)
+        across, lower = shares_along(corners, self.centres)
         within = (np.abs(across - 0.5) < 0.5 - _EDGE) & (np.abs(lower - 0.5) < 0.5 - _EDGE)
-        ratio = self.heights / max(float(np.hypot(*down)), 1e-6)
+        ratio = self.heights / max(float(np.hypot(*(corners[3] - corners[0]))), 1e-6)
         return float(self.scores[within & (ratio > 1 / _ALIKE) & (ratio < _ALIKE), 0].max(initial=0.0))
 
     def __len__(self) -> int:
@@ -76,28 +72,28 @@ class Found:
         """float32 (N,), in pixels."""
         return 2 * np.hypot(self.ups[:, 0], self.ups[:, 1])
 
+    @property
+    def rights(self) -> NDArray[np.float32]:
+        """Unit vectors along the writing, to the right of each mark: float32 (N, 2)."""
+        rights = np.stack([-self.ups[:, 1], self.ups[:, 0]], 1) / np.maximum(self.heights / 2, 1e-6)[:, None]
+        return np.asarray(rights, np.float32)
 
-class Detector:
+    @property
+    def corners(self) -> NDArray[np.float32]:
+        """Top left, top right, bottom right, bottom left of each mark, as its writing runs: float32 (N, 4, 2)."""
+        ups, rights = self.ups, self.rights * self.half_widths[:, None]
+        return self.centres[:, None] + np.stack([ups - rights, ups + rights, rights - ups, -rights - ups], 1)
+
+
+class Detector(Network):
     """The network that finds digits.
 
-    It can be shared between threads, pickled, and used after a fork.
-
-    Args:
-        path: An ONNX file made by ``inkdigits train-reader``: pictures float32 [N, 1, H, W] → probabilities [N, 2, H/4, W/4]
-            of digits and other writing, geometry [N, 5, H/4, W/4] and labels [N, 10, H/4, W/4].
-        threads: Threads of one run; None: as many as there are cores.
-        providers: ONNX Runtime's execution providers; None: the processor.
-
-    Raises:
-        ModelError: The file is missing, damaged or another model.
-        UsageError: ``threads`` or ``providers`` cannot be.
+    It maps pictures float32 [N, 1, H, W] to probabilities [N, 2, H/4, W/4] of digits and other writing, geometry
+    [N, 5, H/4, W/4] and labels [N, 10, H/4, W/4].
     """
 
-    def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
-        self._session = Session(Path(path), threads, providers)
-        outputs = [shape[1:2] for shape in self._session.output_shapes().values()]
-        if list(self._session.input_shapes()) != ["pictures"] or outputs != [[2], [5], [10]]:
-            raise ModelError(f"{path} is no detector: make one with inkdigits train-reader")
+    KIND, INPUT = "detector", "pictures"
+    OUTPUTS = tuple((None, maps, None, None) for maps in (2, 5, 10))
 
     def find(self, picture: NDArray[np.uint8]) -> Found:
         """The digits and other writing in a picture, uint8 (H, W), each once, the most probable first."""
@@ -157,16 +153,12 @@ class Detector:
         found = (scores[:, rows, columns].T, centres * stretch, ups * stretch, half_widths * stretch[0], labels)
         return tuple(column[known].astype(np.float32) for column in found)
 
-    def close(self) -> None:
-        """Give the memory back."""
-        self._session.close()
-
 
 def scales(shape: tuple[int, ...]) -> list[tuple[int, int]]:
     """The sizes, width and height, in which a picture of ``shape`` (H, W) is looked at, from the largest on."""
     height, width = shape
     longest = max(height, width)
-    reduced = min(longest * min(1.0, (_PIXELS / (height * width)) ** 0.5), LONGEST)
+    reduced = min(longest * min(1.0, (_PIXELS / (height * width)) ** 0.5), _LONGEST)
     side = 2.0 * longest if longest <= _SMALL else reduced
     sizes = []
     while True:
@@ -191,9 +183,8 @@ def separate(found: Found) -> Found:
     order = np.argsort(-best, kind="stable")[:_MOST]
     order = order[best[order] >= _LEAST]
     found = found[order]
-    ups, centres, heights = found.ups, found.centres, found.heights
-    rights = np.stack([-ups[:, 1], ups[:, 0]], 1) / np.maximum(heights / 2, 1e-6)[:, None]
-    wide = np.maximum(found.half_widths, _NARROWEST * heights)
+    ups, centres, rights = found.ups, found.centres, found.rights
+    wide = np.maximum(found.half_widths, _NARROWEST * found.heights)
     rest, kept = np.arange(len(found)), []
     while rest.size:
         first, rest = rest[0], rest[1:]

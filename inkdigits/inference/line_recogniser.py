@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.errors import ModelError
 from inkdigits.geometry import Box, clipped, intersection_over_union, moved
 from inkdigits.inference.ctc import BLANK, best_path, log_probability
-from inkdigits.inference.session import Session
+from inkdigits.inference.session import Network
 from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip, strip_scale
 
 #: In a second pass a line is seen without the paper above, below and beside it, but for these margins in heights of a digit …
@@ -47,27 +45,10 @@ class LineDigit:
     box: Box
 
 
-class LineRecogniser:
-    """The network that reads lines.
+class LineRecogniser(Network):
+    """The network that reads lines: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 11] and box offsets [N, W/2, 4]."""
 
-    It can be shared between threads, pickled, and used after a fork.
-
-    Args:
-        path: An ONNX file made by ``inkdigits train-reader``: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 11]
-            and box offsets [N, W/2, 4].
-        threads: Threads of one run; None: as many as there are cores.
-        providers: ONNX Runtime's execution providers; None: the processor.
-
-    Raises:
-        ModelError: The file is missing, damaged or another model.
-        UsageError: ``threads`` or ``providers`` cannot be.
-    """
-
-    def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
-        self._session = Session(Path(path), threads, providers)
-        outputs = [shape[2:] for shape in self._session.output_shapes().values()]
-        if list(self._session.input_shapes()) != ["strips"] or outputs != [[11], [4]]:
-            raise ModelError(f"{path} is no line recogniser: make one with inkdigits train-reader")
+    KIND, INPUT, OUTPUTS = "line recogniser", "strips", ((None, None, 11), (None, None, 4))
 
     def read(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[LineDigit]:
         """The digits in a picture of one line, from left to right.
@@ -132,10 +113,6 @@ class LineRecogniser:
             passes[key] = probabilities, box_offsets
         probabilities, box_offsets = passes[key]
         return probabilities, decoded(probabilities, box_offsets, picture.shape)
-
-    def close(self) -> None:
-        """Give the memory back."""
-        self._session.close()
 
 
 def _surroundings(digits: list[LineDigit], shape: tuple[int, ...]) -> Box:

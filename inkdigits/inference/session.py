@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnxruntime
@@ -113,6 +113,43 @@ class Session:
         self.path, self.threads, self.providers = state["path"], state["threads"], state["providers"]
         self._closed = state["closed"]
         self._session = None  # loaded when it is first run
+
+
+class Network:
+    """One of the reader's networks: a session whose inputs and outputs have the shapes that its class knows.
+
+    It can be shared between threads, pickled, and used after a fork.
+
+    Args:
+        path: An ONNX file made by ``inkdigits train-reader``.
+        threads: Threads of one run; None: as many as there are cores.
+        providers: ONNX Runtime's execution providers; None: the processor.
+
+    Raises:
+        ModelError: The file is missing, damaged or another model.
+        UsageError: ``threads`` or ``providers`` cannot be.
+    """
+
+    #: What it is called, the name of its input, and the shapes of its outputs; None is a dimension of any size.
+    KIND: ClassVar[str]
+    INPUT: ClassVar[str]
+    OUTPUTS: ClassVar[Sequence[tuple[int | None, ...]]]
+
+    def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
+        self._session = Session(Path(path), threads, providers)
+        shapes = list(self._session.output_shapes().values())
+        fits = len(shapes) == len(self.OUTPUTS) and all(map(_fits, shapes, self.OUTPUTS))
+        if list(self._session.input_shapes()) != [self.INPUT] or not fits:
+            raise ModelError(f"{path} is no {self.KIND}: make one with inkdigits train-reader")
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._session.close()
+
+
+def _fits(shape: Sequence[Any], wanted: Sequence[int | None]) -> bool:
+    sizes = zip(shape, wanted, strict=False)
+    return len(shape) == len(wanted) and all(size is None or found == size for found, size in sizes)
 
 
 def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxruntime.InferenceSession:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from inkdigits.errors import ModelError
 from inkdigits.geometry import Corners, polygon_area
-from inkdigits.inference.session import Session
+from inkdigits.inference.session import Network
 from inkdigits.preparation.components import connected_components
 from inkdigits.preparation.ink import reduced
 
@@ -47,27 +45,13 @@ class Sheet:
     frame: Corners | None
 
 
-class SheetFinder:
+class SheetFinder(Network):
     """The network that finds sheets and frames.
 
-    It can be shared between threads, pickled, and used after a fork.
-
-    Args:
-        path: An ONNX file made by ``inkdigits train-reader``: pictures float32 [N, 1, 256, 256] → probabilities
-            [N, 2, 64, 64] of the sheet and of what is within the frame.
-        threads: Threads of one run; None: as many as there are cores.
-        providers: ONNX Runtime's execution providers; None: the processor.
-
-    Raises:
-        ModelError: The file is missing, damaged or another model.
-        UsageError: ``threads`` or ``providers`` cannot be.
+    It maps pictures float32 [N, 1, 256, 256] to probabilities [N, 2, 64, 64] of the sheet and of what is within the frame.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
-        self._session = Session(Path(path), threads, providers)
-        outputs = [shape[1:] for shape in self._session.output_shapes().values()]
-        if list(self._session.input_shapes()) != ["pictures"] or outputs != [[2, SIDE // CELL, SIDE // CELL]]:
-            raise ModelError(f"{path} is no sheet finder: make one with inkdigits train-reader")
+    KIND, INPUT, OUTPUTS = "sheet finder", "pictures", ((None, 2, SIDE // CELL, SIDE // CELL),)
 
     def find(self, picture: NDArray[np.uint8]) -> Sheet:
         """The sheet and the frame in a photo, uint8 (H, W)."""
@@ -75,10 +59,6 @@ class SheetFinder:
         ((sheet, frame),) = self._session.run({"pictures": np.asarray(image, np.float32)[None, None]})[0]
         levels = np.asarray(_shown(picture), np.float32)
         return Sheet(_sharpened(quadrilateral(sheet), levels, _edges), _sharpened(quadrilateral(frame), levels, _dark_lines))
-
-    def close(self) -> None:
-        """Give the memory back."""
-        self._session.close()
 
 
 # --- To the pixel ---------------------------------------------------------------------------------------------------
@@ -121,14 +101,13 @@ def _sharpened(corners: Corners | None, levels: NDArray[np.float32], clarity: _C
             _clearest(start, end, levels, reach, clarity)
             for start, end in zip(points, np.roll(points, -1, axis=0), strict=True)
         ]
-        meetings = [_meeting(*sides[i - 1], *sides[i]) for i in range(4)]
-        if any(meeting is None for meeting in meetings):
+        meetings = _meetings(sides)
+        if meetings is None:
             return corners
-        points = np.array(meetings)
+        points = meetings
     if not np.isfinite(points).all() or np.abs(points - first).max() > 3 * furthest:
         return corners
-    (a, b), (c, d), (e, f), (g, h) = (points / (width, height)).tolist()
-    return (a, b), (c, d), (e, f), (g, h)
+    return _shares(points, width, height)
 
 
 def _clearest(
@@ -184,7 +163,12 @@ def quadrilateral(mask: NDArray[np.float32]) -> Corners | None:
         return None
     first = int(corners.sum(1).argmin())
     height, width = mask.shape
-    (a, b), (c, d), (e, f), (g, h) = (np.roll(corners, -first, axis=0) / (width, height)).tolist()
+    return _shares(np.roll(corners, -first, axis=0), width, height)
+
+
+def _shares(corners: NDArray[np.float64], width: int, height: int) -> Corners:
+    """Corners, float64 (4, 2), as shares of a width and height."""
+    (a, b), (c, d), (e, f), (g, h) = (corners / (width, height)).tolist()
     return (a, b), (c, d), (e, f), (g, h)
 
 
@@ -250,6 +234,12 @@ def _meeting(
     return np.asarray(a + first * (way[0] * second[1] - way[1] * second[0]) / across)
 
 
+def _meetings(sides: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> NDArray[np.float64] | None:
+    """The corners where four sides, two points of each, meet in their order: float64 (4, 2); None where two are parallel."""
+    found = [_meeting(*sides[i - 1], *sides[i]) for i in range(4)]
+    return None if any(meeting is None for meeting in found) else np.array(found)
+
+
 def _refined(mask: NDArray[np.float32], corners: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Corners where lines meet that are fitted to where the mask falls below one half."""
     sides = []
@@ -270,10 +260,7 @@ def _refined(mask: NDArray[np.float32], corners: NDArray[np.float64]) -> NDArray
         has = crossing.any(1)
         found = points[np.arange(len(points)), crossing.shape[1] - 1 - crossing[:, ::-1].argmax(1)][has]
         sides.append(_fitted(found) if len(found) >= 8 else (start, end))
-    meetings = [_meeting(*sides[i - 1], *sides[i]) for i in range(4)]
-    if any(meeting is None for meeting in meetings):
-        return None
-    return np.array(meetings)
+    return _meetings(sides)
 
 
 def _sampled(mask: NDArray[np.float32], points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -14,6 +15,8 @@ from torch.nn import functional as F
 from inkdigits.dataset import Dataset
 from inkdigits.inference.sheet_finder import quadrilateral
 from inkdigits.modeling.devices import device_of, mixed_precision
+from inkdigits.modeling.export import export_detector, export_sheet_finder
+from inkdigits.modeling.loop import Schedule
 from inkdigits.modeling.networks import DetectorNet, SheetNet, initialised
 from inkdigits.synthesis.datasets import IGNORED, TILES, Photos, Tiles, Workers, make_photos, make_tiles
 
@@ -44,7 +47,7 @@ class _Endless(Generic[B, N]):
         device: ``auto``, ``cpu`` or ``cuda``.
 
     Attributes:
-        epochs: Into how many parts the training falls, after each of which it is measured and can be stopped.
+        schedule: How it is trained, in as many epochs as come to about 4,000 pictures each.
         validation: Batches of pictures of the validation images' strokes.
     """
 
@@ -58,11 +61,11 @@ class _Endless(Generic[B, N]):
         device: str,
     ) -> None:
         self.device = device_of(device)
-        self.epochs = max(1, round(count / _EPOCH))
-        self.steps = count // TILES // self.epochs
-        held_out = Workers(data.split("validation").labelled())
-        self.validation = list(make(held_out, min(_VALIDATION_BATCHES, self.steps), seed + 1))
-        held_out.close()
+        epochs = max(1, round(count / _EPOCH))
+        self.steps = count // TILES // epochs
+        self.schedule = Schedule(epochs, 3e-3, 0.01, warm_up=0.1, clip_norm=5.0, ema_decay=0.998)
+        with Workers(data.split("validation").labelled()) as held_out:
+            self.validation = list(make(held_out, min(_VALIDATION_BATCHES, self.steps), seed + 1))
         self.network = initialised(network, seed, self.device)
         self._make = make
         self._workers = Workers(data.split("train").labelled())
@@ -111,6 +114,11 @@ class Detection(_Endless[Tiles, DetectorNet]):
             "cells_recall": both / max(true, 1),
             "cells_precision": both / max(found, 1),
         }
+
+    def export(self, network: nn.Module, path: Path) -> None:
+        """Write the trained network as ONNX."""
+        assert isinstance(network, DetectorNet)
+        export_detector(network, path)
 
 
 class DetectorBatch:
@@ -182,6 +190,11 @@ class SheetFinding(_Endless[Photos, SheetNet]):
                     invented += not true and said is not None
             figures |= {f"{name}_found": found / max(there, 1), f"{name}_invented": invented / max(absent, 1)}
         return figures
+
+    def export(self, network: nn.Module, path: Path) -> None:
+        """Write the trained network as ONNX."""
+        assert isinstance(network, SheetNet)
+        export_sheet_finder(network, path)
 
 
 def _pictures(pictures: NDArray[np.uint8], device: torch.device) -> torch.Tensor:

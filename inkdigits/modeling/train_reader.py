@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -29,9 +30,9 @@ from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.detection import Detection, SheetFinding
 from inkdigits.modeling.devices import device_of, mixed_precision, precision
-from inkdigits.modeling.export import export_classifier, export_detector, export_line_recogniser, export_sheet_finder
+from inkdigits.modeling.export import export_classifier, export_line_recogniser
 from inkdigits.modeling.loop import Schedule, TrainingLoop, identity_digest, load_weights, read_checkpoint, save_weights
-from inkdigits.modeling.networks import Conv, DetectorNet, DigitNet, LineNet, SheetNet, initialised, parameter_count
+from inkdigits.modeling.networks import Conv, DigitNet, LineNet, initialised, parameter_count
 from inkdigits.modeling.provenance import provenance
 from inkdigits.modeling.settings import Device
 from inkdigits.preparation.strip import STRIP_HEIGHT
@@ -192,34 +193,17 @@ def _train(
     resume: bool,
 ) -> tuple[TrainingLoop, dict[str, Any]]:
     """Train one of the networks, and give back its loop, to be finished, and what is known of it."""
-    objective: DigitReading | LineReading | Detection | SheetFinding
-    if name == "digit":
-        objective = DigitReading(settings, data)
-        schedule = Schedule(settings.digit_epochs, 6e-3, 0.02, warm_up=0.2, clip_norm=5.0)
-    elif name == "line":
-        objective = LineReading(settings, data)
-        schedule = Schedule(settings.line_epochs, 3e-3, 0.01, warm_up=0.2, clip_norm=5.0)
-    else:
-        kind, count = (Detection, settings.pages) if name == "page" else (SheetFinding, settings.sheets)
-        objective = kind(data, count, settings.seed, settings.device)
-        schedule = Schedule(objective.epochs, 3e-3, 0.01, warm_up=0.1, clip_norm=5.0, ema_decay=0.998)
+    objective = _objective(settings, name, data)
     if start is not None:
         load_weights(objective.network, start.weights(name))
-    loop = TrainingLoop(objective, schedule, run, network_name=name, seed=settings.seed, identity=identity)
+    loop = TrainingLoop(objective, objective.schedule, run, network_name=name, seed=settings.seed, identity=identity)
     if resume:
         loop.restore()
     loop.train()
     network = loop.network.eval()
     figures = objective.finish()
     save_weights(network, run.weights(name))
-    if isinstance(network, DigitNet):
-        export_classifier(network, task(READER), run.model(name), half=True)
-    elif isinstance(network, LineNet):
-        export_line_recogniser(network, run.model(name))
-    elif isinstance(network, DetectorNet):
-        export_detector(network, run.model(name))
-    elif isinstance(network, SheetNet):
-        export_sheet_finder(network, run.model(name))
+    objective.export(network, run.model(name))
     return loop, {
         "settings": asdict(settings),
         "identity": identity_digest(identity),
@@ -229,6 +213,16 @@ def _train(
         "sha256": sha256_file(run.model(name)),
         **provenance(),
     }
+
+
+def _objective(settings: ReaderSettings, name: Network, data: Dataset) -> DigitReading | LineReading | Detection | SheetFinding:
+    if name == "digit":
+        return DigitReading(settings, data)
+    if name == "line":
+        return LineReading(settings, data)
+    if name == "page":
+        return Detection(data, settings.pages, settings.seed, settings.device)
+    return SheetFinding(data, settings.sheets, settings.seed, settings.device)
 
 
 # --- The classifier -------------------------------------------------------------------------------------------------
@@ -246,6 +240,7 @@ class DigitReading:
         self.targets = torch.from_numpy(np.concatenate([labels, train[1]]))
         self.steps = len(self.images) // _DIGIT_BATCH
         self.network = initialised(lambda: DigitNet(DIGIT_LAYERS, NON_DIGIT + 1), settings.seed, self.device)
+        self.schedule = Schedule(settings.digit_epochs, 6e-3, 0.02, warm_up=0.2, clip_norm=5.0)
 
     def losses(self) -> Iterator[torch.Tensor]:
         """Cross-entropy, batch by batch."""
@@ -273,6 +268,11 @@ class DigitReading:
         self.network.temperature.fill_(fit_temperature(self._logits(self.network, self.synthetic[0]), self.synthetic[1]))
         return {"temperature": float(self.network.temperature)}
 
+    def export(self, network: nn.Module, path: Path) -> None:
+        """Write the trained network as ONNX."""
+        assert isinstance(network, DigitNet)
+        export_classifier(network, task(READER), path, half=True)
+
     @torch.inference_mode()
     def _logits(self, network: DigitNet, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         network.eval()
@@ -294,6 +294,7 @@ class LineReading:
         self._batches = [max(1, len(group.lengths) // _LINE_BATCH) for group in self.groups]
         self.steps = sum(self._batches)
         self.network = initialised(LineNet, settings.seed, self.device)
+        self.schedule = Schedule(settings.line_epochs, 3e-3, 0.01, warm_up=0.2, clip_norm=5.0)
 
     def losses(self) -> Iterator[torch.Tensor]:
         """The loss of each batch; widths in random order."""
@@ -314,6 +315,11 @@ class LineReading:
     def finish(self) -> dict[str, Any]:
         """Nothing is fitted after the training."""
         return {}
+
+    def export(self, network: nn.Module, path: Path) -> None:
+        """Write the trained network as ONNX."""
+        assert isinstance(network, LineNet)
+        export_line_recogniser(network, path)
 
 
 class LineBatch:

@@ -63,9 +63,8 @@ def cut(picture: NDArray[np.uint8], piece: Piece) -> Cut:
         the piece, upright, at most 240 pixels high.
     """
     long, high = float(np.linalg.norm(piece.along)), float(np.linalg.norm(piece.down))
-    corners = np.array([piece.origin + u * piece.along + v * piece.down for u in (0, 1) for v in (0, 1)])
-    x0, y0 = (int(edge) - _BORDER for edge in np.floor(corners.min(0)))
-    x1, y1 = (int(edge) + _BORDER for edge in np.ceil(corners.max(0)))
+    x0, y0 = (int(edge) - _BORDER for edge in np.floor(piece.corners.min(0)))
+    x1, y1 = (int(edge) + _BORDER for edge in np.ceil(piece.corners.max(0)))
     height, width = picture.shape
     left, top = min(max(x0, 0), width - 1), min(max(y0, 0), height - 1)
     window = Image.fromarray(picture[top : max(min(y1, height), top + 1), left : max(min(x1, width), left + 1)])

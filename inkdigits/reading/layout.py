@@ -49,6 +49,11 @@ class Piece:
     down: NDArray[np.float64]
     places: NDArray[np.float64]
 
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """Top left, top right, bottom right, bottom left, as it lies in the picture: float64 (4, 2)."""
+        return self.origin + np.array([np.zeros(2), self.along, self.along + self.down, self.down])
+
 
 def word_ends(starts: Sequence[float], ends: Sequence[float], height: float) -> list[int]:
     """Where words end on a line: after how many digits. The last one is always an end.

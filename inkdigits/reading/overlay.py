@@ -116,12 +116,12 @@ def _marks(source: NDArray[np.uint8], detector: Detector) -> Image.Image:
     canvas = Image.blend(Image.fromarray(source).resize(size).convert("RGB"), Image.new("RGB", size, "white"), 0.5)
     pen, width = ImageDraw.Draw(canvas), max(1, round(max(size) / 500))
     found = detector.find(source)
-    rights = np.stack([-found.ups[:, 1], found.ups[:, 0]], 1) * (2 * found.half_widths / found.heights)[:, None]
-    for scores, centre, up, right in zip(found.scores, found.centres * scale, found.ups * scale, rights * scale, strict=True):
+    for scores, centre, up, corners in zip(
+        found.scores, found.centres * scale, found.ups * scale, found.corners * scale, strict=True
+    ):
         colour = np.array(SURE if scores[0] >= scores[1] else OTHER)
         faded = tuple((255 - (255 - colour) * float(scores.max())).astype(int).tolist())
-        corners = [tuple((centre + a * right + b * up).tolist()) for a, b in ((-1, 1), (1, 1), (1, -1), (-1, -1))]
-        pen.polygon(corners, outline=faded, width=width)
+        pen.polygon([tuple(corner) for corner in corners.tolist()], outline=faded, width=width)
         pen.line([tuple(centre.tolist()), tuple((centre + up).tolist())], fill=faded, width=width)
     return canvas
 

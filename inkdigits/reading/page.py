@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import UsageError
-from inkdigits.geometry import Box, clipped, corners_of, intersection_over_union
+from inkdigits.geometry import Box, around, clipped, corners_of, intersection_over_union, shares_along
 from inkdigits.inference.detector import Found, separate
 from inkdigits.inference.line_recogniser import LineDigit
 from inkdigits.inference.tasks import NON_DIGIT
@@ -55,6 +55,14 @@ _SURE_PART, _TRACE = 0.7, 0.3
 _NOTHING_READ = np.array([0.03] * NON_DIGIT + [0.7], np.float32)
 
 
+class _Looked(NamedTuple):
+    """What the detector has found on a page: all that it has seen, the digits, and the other writing."""
+
+    seen: Found
+    digits: Found
+    others: Found
+
+
 def find_candidates(picture: NDArray[np.uint8], mode: Mode, recogniser: Recogniser) -> PageCandidates:
     """The candidates in a picture, uint8 (H, W); they wait for ``Recogniser.classify`` and ``rescore``."""
     if mode == "digit":
@@ -88,15 +96,15 @@ def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser) -> Page
         return PageCandidates([lone], non_digit_limit=LONE_NON_DIGIT_LIMIT)
     lines: list[list[Candidate]] = []
     if len(digits):
-        turn = direction(digits)
+        turn, looked = direction(digits), _Looked(seen, digits, others)
         if _is_line(digits, turn, picture.shape):
             line = recogniser.line_candidates(picture, seen)
             if mean_confidence(line) >= _UPRIGHT and _agreed(line, digits):
                 return PageCandidates([line], _boxes(others, picture.shape))
-        lines = _read(picture, Marks(seen, digits, others), turn, recogniser)
+        lines = _read(picture, looked, turn, recogniser)
         doubtful = mean_confidence([one for line in lines for one in line])
         if doubtful < _UPRIGHT:  # 0, 1, 2, 5 and 8, and 6 together with 9, hardly tell which way is up
-            turned = _read(picture, Marks(seen, digits, others), turn + np.pi, recogniser)
+            turned = _read(picture, looked, turn + np.pi, recogniser)
             if mean_confidence([one for line in turned for one in line]) > doubtful + _CLEARER:
                 lines = turned
     return PageCandidates(lines, _boxes(others, picture.shape))
@@ -116,11 +124,11 @@ def _legible(found: Found) -> bool:
 def _is_line(digits: Found, turn: float, shape: tuple[int, ...]) -> bool:
     """Whether a picture of ``shape`` (H, W) shows a level line of digits and hardly more, as mode ``line`` expects it."""
     height, width = shape
-    level = abs(turn) <= np.radians(_LEVEL_DEG)
+    level, large = abs(turn) <= np.radians(_LEVEL_DEG), float(np.median(digits.heights)) >= _HIGH * height
+    if len(digits) < 2 or not level or not large or width < _LONG * height:
+        return False
     of_lines = [sum(float(digits.scores[piece.digits, 0].sum()) for piece in line) for line in pieces_of(digits, turn)]
-    alone = max(of_lines) >= _ALONE * sum(of_lines)
-    large = float(np.median(digits.heights)) >= _HIGH * height
-    return len(digits) > 1 and level and alone and large and width >= _LONG * height
+    return max(of_lines) >= _ALONE * sum(of_lines)
 
 
 def _agreed(line: Sequence[Candidate], digits: Found) -> bool:
@@ -131,23 +139,15 @@ def _agreed(line: Sequence[Candidate], digits: Found) -> bool:
     return doubted <= _MOST_DOUBTED * len(line)
 
 
-class Marks(NamedTuple):
-    """What the detector has found on a page: all that it has seen, the digits, and the other writing."""
-
-    seen: Found
-    digits: Found
-    others: Found
-
-
-def _read(picture: NDArray[np.uint8], marks: Marks, turn: float, recogniser: Recogniser) -> list[list[Candidate]]:
+def _read(picture: NDArray[np.uint8], looked: _Looked, turn: float, recogniser: Recogniser) -> list[list[Candidate]]:
     """The candidates on a page, line by line, with their probabilities; its lines are turned clockwise by so many radians."""
-    lines = [[cut(picture, piece) for piece in line] for line in pieces_of(marks.digits, turn)]
-    read = iter(recogniser.read_pieces([piece.picture for line in lines for piece in line]))
+    lines = [[cut(picture, piece) for piece in line] for line in pieces_of(looked.digits, turn)]
+    read = iter(recogniser.line_recogniser.read_pieces([piece.picture for line in lines for piece in line]))
     candidates = []
     for line in lines:
         along = line[0].piece.along / np.linalg.norm(line[0].piece.along)
-        on_line = [one for piece in line for one in _of_piece(piece, next(read), marks, along, picture.shape)]
-        _mark_parted(on_line, along, marks.others)
+        on_line = [one for piece in line for one in _of_piece(piece, next(read), looked, along, picture.shape)]
+        _mark_parted(on_line, along, looked.others)
         candidates.append(on_line)
     everything = [candidate for line in candidates for candidate in line]
     recogniser.classify(everything)
@@ -160,20 +160,21 @@ def _clear(digits: Found) -> Found:
     scores = digits.scores[:, 0]
     clear = scores >= min(_CLEAR_DIGIT, max(_DOUBTFUL_DIGIT, float(scores.max(initial=0.0))))
     heights = digits.heights
-    ways = digits.centres[:, None] - digits.centres[clear][None]
-    ups = digits.ups[clear]
-    off_line = np.abs((ways * ups).sum(2)) / np.maximum((ups**2).sum(1), 1e-9)  # in half heights
-    near = (np.linalg.norm(ways, axis=2) <= _BESIDE * heights[clear]) & (off_line <= _OFF_LINE)
-    ratio = heights[:, None] / heights[clear]
-    alike = (ratio > 1 / _ALIKE) & (ratio < _ALIKE)
-    return digits[clear | (near & alike).any(1)]
+    kept = clear.copy()
+    for one in np.flatnonzero(clear):  # one by one: of all pairs on a page of noise, the ways alone would take 200 MB
+        ways, up = digits.centres - digits.centres[one], digits.ups[one]
+        off_line = np.abs((ways * up).sum(1)) / max(float((up**2).sum()), 1e-9)  # in half heights
+        ratio = heights / heights[one]
+        near = (np.linalg.norm(ways, axis=1) <= _BESIDE * heights[one]) & (off_line <= _OFF_LINE)
+        kept |= near & (ratio > 1 / _ALIKE) & (ratio < _ALIKE)
+    return digits[kept]
 
 
 def _lone_digit(picture: NDArray[np.uint8], digits: Found, seen: Found) -> list[Candidate]:
     """The candidate of mode ``digit``, where all ink of the picture is one digit; none elsewhere."""
     best = int(digits.scores[:, 0].argmax()) if len(digits) else None
     if best is not None:
-        left, top, right, bottom = _box(digits, best, picture.shape)
+        left, top, right, bottom = around(digits.corners[best], picture.shape)
         x, y = np.delete(digits.centres, best, axis=0).T
         if not ((x > left) & (x < right) & (y > top) & (y < bottom)).all():
             return []
@@ -185,25 +186,13 @@ def _lone_digit(picture: NDArray[np.uint8], digits: Found, seen: Found) -> list[
     return lone if intersection_over_union(lone[0].box, (left, top, right, bottom)) >= _SAME_PLACE else []
 
 
-def _corners(found: Found, number: int) -> NDArray[np.float32]:
-    """The corners of a mark: float32 (4, 2), top left, top right, bottom right, bottom left, as its writing runs."""
-    up, centre = found.ups[number], found.centres[number]
-    right = np.array([-up[1], up[0]]) * found.half_widths[number] / max(float(np.hypot(*up)), 1e-6)
-    return np.array([centre + up - right, centre + up + right, centre - up + right, centre - up - right], np.float32)
-
-
 def _boxes(found: Found, shape: tuple[int, ...]) -> list[Box]:
-    return [_box(found, number, shape) for number in range(len(found))]
-
-
-def _box(found: Found, number: int, shape: tuple[int, ...]) -> Box:
-    """The smallest upright box around a mark, in a picture of ``shape`` (H, W)."""
-    corners = _corners(found, number)
-    return clipped((*corners.min(0).tolist(), *corners.max(0).tolist()), shape[1], shape[0])
+    """The smallest upright box around each mark, in a picture of ``shape`` (H, W)."""
+    return [around(corners, shape) for corners in found.corners]
 
 
 def _of_piece(
-    piece: Cut, read: Sequence[LineDigit], marks: Marks, along: NDArray[np.float64], shape: tuple[int, ...]
+    piece: Cut, read: Sequence[LineDigit], looked: _Looked, along: NDArray[np.float64], shape: tuple[int, ...]
 ) -> list[Candidate]:
     """The candidates of a piece, from left to right: where the detector saw digits, with what the line recogniser has read.
 
@@ -221,19 +210,21 @@ def _of_piece(
         if match is None and any(_middle_within(place, read[other].box) for other in matches.values()):
             continue
         candidate = _candidate(piece, place, along, shape)
-        candidate.detected = float(marks.digits.scores[rows[number], 0])
+        candidate.detected = float(looked.digits.scores[rows[number], 0])
         candidate.second = _NOTHING_READ if match is None else read[match].probabilities
         if match is None or _stands_alone(places, number):
-            candidate.crops = crops(_around(piece.picture, place))[0]
+            candidate.crops = crops(_with_paper(piece.picture, place))[0]
         found.append((float(place[0] + place[2]), candidate))
-    others = np.delete(marks.digits.centres, rows, axis=0)
+    others = np.delete(looked.digits.centres, rows, axis=0)
     for number, digit in enumerate(read):
         if number in matches.values() or digit.probabilities[:NON_DIGIT].max() < _SURE_PART:
             continue
         place = np.array(digit.box, np.float64)
         corners = piece.on_page(place)
-        support = marks.seen.support(corners)
-        if support >= _TRACE and not _holds(corners, others):  # of another piece, whose digits are read there
+        support = looked.seen.support(corners)
+        across, lower = shares_along(corners, others)
+        elsewhere = ((across > 0) & (across < 1) & (lower > 0) & (lower < 1)).any()  # a digit that another piece reads
+        if support >= _TRACE and not elsewhere:
             candidate = _candidate(piece, place, along, shape)
             candidate.second, candidate.detected = digit.probabilities, support
             found.append((float(place[0] + place[2]), candidate))
@@ -249,20 +240,12 @@ def _candidate(piece: Cut, place: NDArray[np.float64], along: NDArray[np.float64
     return Candidate(piece.box(place, shape), span=span)
 
 
-def _holds(corners: NDArray[np.float64], points: NDArray[np.floating]) -> bool:
-    """Whether one of some points, float (N, 2), lies in a rectangle."""
-    along, down = corners[1] - corners[0], corners[3] - corners[0]
-    way = points - corners[0]
-    across, lower = way @ along / max(along @ along, 1e-9), way @ down / max(down @ down, 1e-9)
-    return bool(((across > 0) & (across < 1) & (lower > 0) & (lower < 1)).any())
-
-
 def _middle_within(one: NDArray[np.float64], other: NDArray[np.float64] | Box) -> bool:
     """Whether the middle of a place lies between the left and the right end of another one."""
     return bool(other[0] < (one[0] + one[2]) / 2 < other[2])
 
 
-def _around(picture: NDArray[np.uint8], place: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _with_paper(picture: NDArray[np.uint8], place: NDArray[np.float64]) -> NDArray[np.uint8]:
     """A digit with some paper around it."""
     left, top, right, bottom = place.tolist()
     margin = max(1.0, _MARGIN * (bottom - top))

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError
-from inkdigits.geometry import Box, clipped, corners_of
+from inkdigits.geometry import Box, around, corners_of
 from inkdigits.inference.classifier import Classifier
 from inkdigits.inference.detector import Detector, Found, separate
-from inkdigits.inference.line_recogniser import LineDigit, LineRecogniser, Passes
+from inkdigits.inference.line_recogniser import LineRecogniser, Passes
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.inference.tasks import NON_DIGIT, READER
 from inkdigits.reading.candidates import Candidate, mean_confidence
@@ -170,10 +170,6 @@ class Recogniser:
 
     # --- Lines ---
 
-    def read_pieces(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[LineDigit]]:
-        """As ``LineRecogniser.read_pieces``."""
-        return self.line_recogniser.read_pieces(pictures)
-
     def line_candidates(self, picture: NDArray[np.uint8], seen: Found | None = None) -> list[Candidate]:
         """The digits in a picture of a line, with their probabilities, from left to right.
 
@@ -214,8 +210,7 @@ def _clearest_line(found: Found, shape: tuple[int, ...]) -> Box:
         return float(sum((found.scores[piece.digits, 0] - _SEEN).sum() for piece in line))
 
     line = max(pieces_of(found, turn=0.0), key=clear)
-    corners = np.array([piece.origin + u * piece.along + v * piece.down for piece in line for u in (0, 1) for v in (0, 1)])
-    return clipped((*corners.min(0).tolist(), *corners.max(0).tolist()), shape[1], shape[0])
+    return around(np.concatenate([piece.corners for piece in line]), shape)
 
 
 def _logs(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -31,6 +31,8 @@ Labelled: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 #: Scenes that one job makes. Each job has its own seed, so that the scenes don't depend on the number of processes.
 JOB = 500
+#: So many jobs of each process are made ahead.
+_AHEAD = 6
 #: Lines have so many digits and columns at most.
 MOST_DIGITS, WIDEST = 12, 448
 #: Digits whose network inputs have a mean level outside are lost in their paper or drowned by it.
@@ -57,15 +59,55 @@ def _alone(job: Callable[[tuple[int, int]], Any], source: Labelled, seed: tuple[
         del _strokes
 
 
-def _run_jobs(job: Callable[[tuple[int, int]], Any], source: Labelled, count: int, seed: int, what: str) -> Iterator[Any]:
-    """The results of as many jobs as make ``count`` pictures, in order."""
-    seeds = [(seed, number) for number in range(count // JOB)]
-    if len(seeds) == 1:  # no work for more than one process
-        yield _alone(job, source, seeds[0])
-        return
-    # Threads that OpenMP has started don't survive a fork; new processes have none.
-    with multiprocessing.get_context("spawn").Pool(initializer=_begin, initargs=source) as pool:
-        yield from tqdm(pool.imap(job, seeds), total=len(seeds), desc=f"making {what}", unit=f"·{JOB}", disable=None)
+class Workers:
+    """Processes that make pictures, a few of them ahead of what is asked for.
+
+    For a training they are kept to its end, since thinned strokes are kept in them.
+
+    Args:
+        source: MNIST images whose strokes are drawn, and their labels.
+        spare: So many cores are left to others; one is for the network.
+    """
+
+    def __init__(self, source: Labelled, spare: int = 1) -> None:
+        self._source = source
+        self._count = max(1, (os.cpu_count() or 1) - spare)
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def results(self, job: Callable[[tuple[int, int]], T], count: int, seed: int) -> Iterator[T]:
+        """The results of jobs in order, a few of them made ahead; the same seed gives the same."""
+        seeds = ((seed, number) for number in range(count))
+        if count == 1:  # no work for another process
+            yield _alone(job, self._source, next(seeds))
+            return
+        if self._pool is None:
+            # Threads that OpenMP has started don't survive a fork; new processes have none.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin, initargs=self._source)
+        waiting = collections.deque(self._pool.submit(job, one) for one in itertools.islice(seeds, _AHEAD * self._count))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(self._pool.submit(job, one) for one in itertools.islice(seeds, 1))
+
+    def close(self) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+def _run_jobs(job: Callable[[tuple[int, int]], T], source: Labelled, count: int, seed: int, what: str) -> Iterator[T]:
+    """The results of as many jobs as make ``count`` pictures, in order, with a bar."""
+    jobs = count // JOB
+    with Workers(source, spare=0) as workers:
+        results = workers.results(job, jobs, seed)
+        yield from tqdm(results, total=jobs, desc=f"making {what}", unit=f"·{JOB}", disable=True if jobs == 1 else None)
 
 
 def _digit_job(seed: tuple[int, int]) -> Labelled:
@@ -146,8 +188,8 @@ def make_strips(source: Labelled, count: int, seed: int) -> list[Strips]:
 
 # --- Pages, for the detector ----------------------------------------------------------------------------------------
 
-#: Tiles that one job makes, which is a batch; and batches that are made ahead.
-TILES, _AHEAD = 16, 6
+#: Tiles that one job makes, which is a batch.
+TILES = 16
 #: Where a mark is learnt, and where nothing is: within an ellipse of such shares of its half width and half height.
 _MIDDLE, _DOUBTFUL = (0.4, 0.35), (0.8, 0.75)
 #: For that, no mark is narrower than this share of its height.
@@ -225,41 +267,6 @@ def detector_targets(
         for layer, value in zip(geometry, values, strict=True):
             layer[window][middle] = value[middle] / UNIT
     return found, geometry, labels
-
-
-class Workers:
-    """Processes that make pictures while a network learns from those that are made already.
-
-    They are kept for a whole training, since thinned strokes are kept in them.
-
-    Args:
-        source: MNIST images whose strokes are drawn, and their labels.
-    """
-
-    def __init__(self, source: Labelled) -> None:
-        self._source = source
-        self._count = max(1, (os.cpu_count() or 1) - 1)  # one core is for the network
-        self._pool: ProcessPoolExecutor | None = None
-
-    def results(self, job: Callable[[tuple[int, int]], T], count: int, seed: int) -> Iterator[T]:
-        """The results of jobs in order, a few of them made ahead; the same seed gives the same."""
-        seeds = ((seed, number) for number in range(count))
-        if count == 1:  # no work for another process
-            yield _alone(job, self._source, next(seeds))
-            return
-        if self._pool is None:
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin, initargs=self._source)
-        waiting = collections.deque(self._pool.submit(job, one) for one in itertools.islice(seeds, _AHEAD * self._count))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(self._pool.submit(job, one) for one in itertools.islice(seeds, 1))
-
-    def close(self) -> None:
-        """End the processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
 
 
 def make_tiles(workers: Workers, batches: int, seed: int) -> Iterator[Tiles]:

@@ -50,7 +50,7 @@ class Tile:
 #: The canvas is so many times as wide as the tile that is cut out of it, since it is turned.
 _ROOM = 1.35
 #: Heights of digits in a tile, in pixels; most lie between the first two.
-SMALLEST, LARGEST = 11.0, 52.0
+_SMALLEST, _LARGEST = 11.0, 52.0
 
 
 def tile(strokes: DigitStrokes, rng: np.random.Generator, side: int = 320) -> Tile:
@@ -60,9 +60,9 @@ def tile(strokes: DigitStrokes, rng: np.random.Generator, side: int = 320) -> Ti
         side: Of the picture, in pixels.
     """
     size = int(side * _ROOM)
-    tall = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST))))
+    tall = float(np.exp(rng.uniform(np.log(_SMALLEST), np.log(_LARGEST))))
     if rng.random() < 0.12:
-        tall = float(np.exp(rng.uniform(np.log(LARGEST), np.log(5 * LARGEST))))
+        tall = float(np.exp(rng.uniform(np.log(_LARGEST), np.log(5 * _LARGEST))))
     canvas = composed(strokes, rng, np.zeros((size, size), np.float32), tall, _sheet(size, rng))
     levels = _on_desk(canvas)
     levels, found = _seen(canvas, levels, side)
