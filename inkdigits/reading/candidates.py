@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -130,7 +129,7 @@ def _line(candidates: Sequence[Candidate], min_confidence: float) -> Line:
     """A line of digits, parted into words at wide gaps and where other writing stands between them."""
     spans = [one.span or (one.box[0], one.box[2], one.box[3] - one.box[1]) for one in candidates]
     starts, ends, heights = zip(*spans, strict=True)
-    cuts = set(word_ends(starts, ends, statistics.median(heights)))
+    cuts = set(word_ends(starts, ends, max(heights)))
     cuts |= {number for number, candidate in enumerate(candidates) if candidate.parted and number}
     digits = [candidate.digit(min_confidence) for candidate in candidates]
     return Line(tuple(Word(tuple(digits[start:end])) for start, end in itertools.pairwise(sorted({0, *cuts}))))

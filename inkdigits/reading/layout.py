@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inkdigits.inference.detector import Found
 
-#: A gap parts two numbers if it is wider than this share of the digits' height, and so many times the line's narrower gaps: a
+#: A gap parts two numbers if it is wider than this share of the highest digit's height, and so many times the line's narrower gaps: a
 #: quarter of them is narrower still.
 _GAP_HEIGHTS, _GAP_TIMES = 0.4, 2.0
 #: Digits are read together up to this gap, in heights, and up to this ratio of their heights.
@@ -61,7 +61,7 @@ def word_ends(starts: Sequence[float], ends: Sequence[float], height: float) -> 
     Args:
         starts: Where each digit begins along the line.
         ends: Where it ends.
-        height: Usual height of the digits, in the same units.
+        height: Of the highest of them, in the same units: small zeros leave more room than they need.
     """
     if not starts:
         return []

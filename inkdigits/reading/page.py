@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
@@ -51,6 +52,8 @@ _SAME_DIGIT = 0.4
 #: What the line recogniser has read where the detector saw no digit by itself is one if the first is so sure of it, and the
 #: second has seen a trace of one.
 _SURE_PART, _TRACE = 0.7, 0.3
+#: Other writing parts two numbers if its probability reaches the first, and the digits leave it so much room, in heights.
+_PARTING, _ROOM = 0.5, 0.3
 #: What the line recogniser says where it has read nothing: float32 (11,).
 _NOTHING_READ = np.array([0.03] * NON_DIGIT + [0.7], np.float32)
 
@@ -282,7 +285,10 @@ def _mark_parted(candidates: Sequence[Candidate], along: NDArray[np.float64], ot
     """Tell the candidates of a line that other writing stands before them."""
     down = np.array([-along[1], along[0]])
     middles = np.array([[one.box[0] + one.box[2], one.box[1] + one.box[3]] for one in candidates]).reshape(-1, 2) / 2
-    x, y = others.centres @ along, others.centres @ down
-    for before, own, candidate in zip(middles, middles[1:], candidates[1:], strict=False):
-        level, height = (before + own) @ down / 2, candidate.span[2] if candidate.span else 0.0
-        candidate.parted = bool(((x > before @ along) & (x < own @ along) & (np.abs(y - level) < height / 2)).any())
+    clear = others[others.scores[:, 1] >= _PARTING]
+    x, y = clear.centres @ along, clear.centres @ down
+    for (before, at_before), (candidate, own) in itertools.pairwise(zip(candidates, middles, strict=True)):
+        assert before.span is not None and candidate.span is not None
+        level, height = (at_before + own) @ down / 2, candidate.span[2]
+        between = (x > at_before @ along) & (x < own @ along) & (np.abs(y - level) < height / 2)
+        candidate.parted = bool(between.any()) and candidate.span[0] - before.span[1] >= _ROOM * height

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.geometry import Box
 from inkdigits.synthesis import fonts, marks
 from inkdigits.synthesis.allographs import DigitStrokes, segments
 from inkdigits.synthesis.strokes import curve
@@ -17,9 +18,13 @@ from inkdigits.synthesis.writers import Hand, Writer
 #: The label of a letter or sign; digits have 0 to 9, and what could be either has −1: nothing is learnt from it.
 OTHER, UNCLEAR = 10, -1
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"),
+    *("Januar", "Februar", "März", "Marts", "Mai", "Maj", "Juni", "Juli", "Oktober", "Dezember", "Sept.", "Octbr.", "Decbr."),
+)
 _WORDS = (
-    *("Name", "Date", "Total", "No", "Nr", "Amount", "Sum", "January", "Februar", "März", "April", "Mai", "Juni", "Juli"),
-    *("August", "Sept", "Oktober", "November", "December", "page", "Punkte", "points", "kg", "km", "EUR", "USD", "Tel"),
+    *MONTHS,
+    *("Name", "Date", "Total", "No", "Nr", "Amount", "Sum", "page", "Punkte", "points", "kg", "km", "EUR", "USD", "Tel"),
     *("Room", "from", "to", "and", "und", "the", "für", "Milk", "bread", "eggs", "Butter", "rent", "gas", "water", "Paris"),
     *("Street", "Score", "Team", "Player", "Hole", "Par", "Votes", "Candidate", "Station", "Ward", "Born", "died", "Anna"),
     *("Peter", "Maria", "Jensen", "Hansen", "Smith", "Class", "Test", "Seite", "Blatt", "Zimmer", "Konto", "Betrag", "cm"),
@@ -51,12 +56,18 @@ class Canvas:
     def __post_init__(self) -> None:
         rng = self.rng
         self.hand = Hand.of(rng)
-        if rng.random() < 0.15:  # the steep hand of old church books
-            self.hand = replace(self.hand, shear=float(rng.uniform(0.35, 1.0)))
+        if rng.random() < 0.12:
+            self.lean()
         self.written_face = fonts.faces(True)[int(rng.integers(len(fonts.faces(True))))]
         self.printed_face = fonts.faces(False)[int(rng.integers(len(fonts.faces(False))))]
-        self.manner = str(rng.choice(["strokes", "font", "print", "segments"], p=[0.66, 0.12, 0.19, 0.03]))
+        self.manner = str(rng.choice(["strokes", "font", "print", "segments"], p=[0.66, 0.12, 0.18, 0.04]))
         self.slope = float(rng.normal(0, 0.015))
+        # Some write all zeros small, at the foot, the middle or the head of a line: as shares of the height of a digit.
+        self.small_zeros = (float(rng.uniform(0.4, 0.7)), float(rng.uniform(-0.3, 0.3))) if rng.random() < 0.12 else None
+
+    def lean(self) -> None:
+        """Take the steep hand of old church books."""
+        self.hand = replace(self.hand, shear=float(self.rng.uniform(0.3, 1.0)))
 
     def add(self, label: int, box: tuple[float, float, float, float]) -> None:
         """Tell what stands in a box: left, top, right, bottom in pixels."""
@@ -78,17 +89,26 @@ class Canvas:
             if character == " ":
                 writer.advance(float(self.rng.uniform(0.4, 0.9)))
             elif character.isdigit():
-                label = int(character)
-                box = writer.write(segments(label, self.rng), 1.0) if manner == "segments" else writer.digit(label)
-                self.add(label, box)
+                self.add(int(character), self._digit(writer, int(character), manner))
             elif character in ".,":
                 writer.dot()
+            elif character == "'":
+                size, drop = float(self.rng.uniform(0.15, 0.35)), float(self.rng.uniform(-0.6, -0.3))
+                writer.write(marks.prime(self.rng), size, drop)
             else:
                 start = writer.x
                 glyph, share = marks.written_sign(character, self.rng)
                 writer.write(glyph, share)
                 self.add(OTHER, (start, y - tall / 2, max(writer.x, start + 3), y + tall / 2))
         return writer.x
+
+    def _digit(self, writer: Writer, label: int, manner: str) -> Box:
+        if manner == "segments":
+            return writer.write(segments(label, self.rng), 1.0)
+        if label == 0 and self.small_zeros:
+            size, drop = self.small_zeros
+            return writer.write(self.strokes.pick(0, self.rng), size * float(np.exp(self.rng.normal(0, 0.08))), drop)
+        return writer.digit(label)
 
     def typeset(self, text: str, x: float, y: float, tall: float, face: Path, digits: bool = False) -> float:
         """Write in a font; digits count as such, all else as other writing."""
@@ -112,10 +132,10 @@ class Canvas:
             self.add(int(character) if character.isdigit() else OTHER, box)
         return left + ink.shape[1]
 
-    def word(self, x: float, y: float, tall: float, printed: bool | None = None) -> float:
-        """Write a word, or what looks like one."""
+    def word(self, x: float, y: float, tall: float, printed: bool | None = None, text: str | None = None) -> float:
+        """Write ``text``, or else a word, or what looks like one."""
         rng = self.rng
-        manner = rng.random()
+        manner = 1.0 if text else rng.random()
         if manner < 0.12:
             writer = self.writer(x, y, tall * 0.8)
             for _ in range(int(rng.integers(2, 8))):
@@ -126,7 +146,10 @@ class Canvas:
         if manner < 0.22:
             return self.scrawl(x, y, tall)
         face = self.printed_face if printed or (printed is None and rng.random() < 0.4) else self.written_face
-        text = _WORDS[rng.integers(len(_WORDS))] if rng.random() < 0.6 else _nonsense(rng)
+        if text is None:
+            text = _WORDS[rng.integers(len(_WORDS))] if rng.random() < 0.6 else _nonsense(rng)
+        if rng.random() < (0.35 if face is self.printed_face else 0.06):  # S, O, I, B are the twins of digits
+            text = text.upper()
         return self.typeset(text, x, y, tall * float(rng.uniform(0.7, 1.2)), face)
 
     def scrawl(self, x: float, y: float, tall: float) -> float:
@@ -144,7 +167,7 @@ class Canvas:
 
 def _nonsense(rng: np.random.Generator) -> str:
     text = "".join(_LETTERS[rng.integers(26)] for _ in range(int(rng.integers(2, 10))))
-    return text.capitalize() if rng.random() < 0.3 else text.upper() if rng.random() < 0.15 else text
+    return text.capitalize() if rng.random() < 0.3 else text
 
 
 def polyline(layer: NDArray[np.float32], points: list[tuple[float, float]], width: float, strength: float) -> None:

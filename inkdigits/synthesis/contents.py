@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from inkdigits.synthesis import marks, paper
 from inkdigits.synthesis.allographs import DigitStrokes
-from inkdigits.synthesis.canvas import UNCLEAR, Canvas, polyline
+from inkdigits.synthesis.canvas import MONTHS, UNCLEAR, Canvas, polyline
 from inkdigits.synthesis.strokes import HEIGHT, Placement, draw
 
 
@@ -60,9 +61,9 @@ def _number(rng: np.random.Generator) -> str:
         return str(rng.choice(["/", ".", "-", " "])).join(map(str, (rng.integers(1, 32), rng.integers(1, 13), year)))
     if kind < 0.85:
         return f"{_digits(rng, 2)}/{_digits(rng, 2)}"
-    if kind < 0.88:
+    if kind < 0.87:
         return f"{rng.integers(0, 24)}:{rng.integers(0, 60):02d}"
-    if kind < 0.92:
+    if kind < 0.9:
         return f"-{_digits(rng, 3)}" if rng.random() < 0.5 else f"({_digits(rng, 3)})"
     blank = " " * int(rng.integers(2))
     return f"{_digits(rng, 2)}{blank}{rng.choice(['+', '-', '×', '=', ':'])}{blank}{_digits(rng, 2)}"
@@ -91,6 +92,61 @@ def _lines(canvas: Canvas) -> None:
         if rng.random() < 0.06:
             _strike(canvas, left, x, y)
         y += pitch * float(rng.uniform(0.9, 1.1))
+
+
+def _amounts(canvas: Canvas) -> None:
+    """Amounts as on cheques: digits close together or joined, dots between thousands, and a closing dash."""
+    rng, tall = canvas.rng, canvas.tall
+    left, top, right, bottom = canvas.area
+    canvas.hand = replace(
+        canvas.hand,
+        spacing=float(rng.uniform(-0.12, 0.05)),
+        joined=float(rng.choice([canvas.hand.joined, rng.uniform(0.2, 0.9)])),
+    )
+    canvas.manner = "strokes"
+    y = top + tall * float(rng.uniform(0.6, 1.5))
+    while y < bottom - 0.5 * tall:
+        text = _digits(rng)
+        if rng.random() < 0.3:
+            text = f"{int(text):,}".replace(",", str(rng.choice([".", ","])))
+        text += str(rng.choice(["", "-", "=", ".", ",-", "--"], p=[0.45, 0.15, 0.15, 0.1, 0.1, 0.05]))
+        room = max(0.2 * tall, right - left - 0.6 * tall * len(text))
+        canvas.number(text, left + float(rng.uniform(0.1 * tall, room)), y, tall * float(rng.uniform(0.92, 1.08)))
+        y += tall * float(rng.uniform(1.3, 3))
+
+
+def _register(canvas: Canvas) -> None:
+    """Columns of an old register: a year, a day and a month below each other, or short numbers far apart."""
+    rng, tall = canvas.rng, canvas.tall
+    left, top, right, bottom = canvas.area
+    if rng.random() < 0.6:
+        canvas.lean()
+    if rng.random() < 0.8:
+        canvas.manner = "strokes"
+    wide = tall * float(rng.uniform(3.5, 9))
+    xs = np.arange(left + rng.uniform(0, 0.5) * wide, right, wide)
+    _rules(canvas, xs, np.array([top, bottom - 1]))
+    dates, d, closing = rng.random() < 0.6, "d" if rng.random() < 0.6 else "", str(rng.choice(["", "'", "."]))
+    for x in xs:
+        y = top + tall * float(rng.uniform(0.6, 3))
+        while y < bottom - 0.5 * tall:
+            start = x + tall * float(rng.uniform(0.2, 1.2))
+            if not dates:
+                canvas.number(_digits(rng, 3), start, y, tall)
+                y += tall * float(rng.uniform(1.2, 6))
+                continue
+            day = f"{rng.integers(1, 32)}{closing}"
+            blank = str(rng.choice(["", " ", ". ", ".  "]))
+            rows = str(rng.integers(1650, 1960)), f"{d}{blank}{day}" if d else day, None
+            for text in rows:
+                if rng.random() < 0.1:
+                    continue
+                if text is None:
+                    canvas.word(start, y, tall, printed=False, text=MONTHS[rng.integers(len(MONTHS))])
+                else:
+                    canvas.number(text, start + tall * float(rng.uniform(-0.1, 0.8)), y, tall)
+                y += tall * float(rng.uniform(1.1, 1.9))
+            y += tall * float(rng.uniform(0, 4))
 
 
 def _strike(canvas: Canvas, left: float, right: float, y: float) -> None:
@@ -291,10 +347,12 @@ def _drawings(canvas: Canvas) -> None:
 
 
 _LAYOUTS: tuple[tuple[Callable[[Canvas], None], float], ...] = (
-    (_lines, 0.36),
-    (_table, 0.16),
+    (_lines, 0.32),
+    (_table, 0.15),
     (_boxes, 0.16),
-    (_form, 0.1),
-    (_sparse, 0.12),
+    (_form, 0.09),
+    (_amounts, 0.06),
+    (_register, 0.08),
+    (_sparse, 0.13),
     (_drawings, 0.1),
 )

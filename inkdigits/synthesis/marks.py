@@ -116,13 +116,15 @@ def written_sign(character: str, rng: np.random.Generator) -> tuple[Glyph, float
             [(middle - reach + a, middle + b), (middle + reach, middle + b)],
             [(middle + c, middle - reach), (middle + d, middle + reach)],
         ]
-        return from_lines(lines), float(rng.uniform(0.5, 0.8))
+        return from_lines(lines), float(rng.uniform(0.5, 0.9))
     if character in "×x":
         lines = [
             [(middle - reach + a, middle - reach + b), (middle + reach, middle + reach)],
             [(middle + reach + c, middle - reach), (middle - reach, middle + reach + d)],
         ]
-        return from_lines(lines), float(rng.uniform(0.4, 0.7))
+        return from_lines(lines), float(rng.uniform(0.4, 0.9))
+    if character == "d":
+        return _old_d(rng), float(rng.uniform(0.7, 1.2))
     if character == ":":
         dots = [[(middle + a / 2, middle + y), (middle + a / 2 + 2, middle + y + 2)] for y in (-14, 14)]
         return from_lines(dots), 0.7
@@ -133,6 +135,21 @@ def written_sign(character: str, rng: np.random.Generator) -> tuple[Glyph, float
         arc += [(middle + bow * 0.6, middle + reach / 2), (middle - bow, middle + reach)]
         return from_lines([curve(arc)]), float(rng.uniform(1.0, 1.4))
     return sign(rng), float(rng.uniform(0.5, 1.0))
+
+
+def _old_d(rng: np.random.Generator) -> Glyph:
+    """The d of old hands, whose stem bends back to the left, which many a program reads as a 2."""
+    bowl = [(52.0, 52.0), (42.0, 46.0), (31.0, 57.0), (38.0, 71.0), (52.0, 66.0), (58.0, 48.0), (54.0, 27.0)]
+    stem = [(42.0, 14.0), (29.0, 20.0), (26.0, 30.0)][: int(rng.integers(1, 4))]
+    points = np.array(bowl[int(rng.integers(0, 3)) :] + stem)
+    points += rng.normal(0, 1.6, points.shape)
+    return from_lines([curve([(float(x), float(y)) for x, y in points])])
+
+
+def prime(rng: np.random.Generator) -> Glyph:
+    """The short stroke after the number of a day."""
+    lean = float(rng.uniform(-4, 14))
+    return from_lines([[(SIDE / 2 + lean, SIDE / 2 - HEIGHT / 2), (SIDE / 2 - lean, SIDE / 2 + HEIGHT / 2)]])
 
 
 def dot(rng: np.random.Generator) -> Glyph:

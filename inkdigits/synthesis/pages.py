@@ -95,8 +95,8 @@ def _on_desk(canvas: Canvas) -> NDArray[np.float32]:
         rulings = np.zeros(shape, np.float32)
         paper.ruled(rulings, canvas.tall, rng)
         sheet *= 1 - float(rng.uniform(0.08, 0.7)) * rulings
-    if rng.random() < 0.08:
-        sheet *= 1 - float(rng.uniform(0.05, 0.35)) * paper.security_print(shape, rng)
+    if rng.random() < 0.12:
+        sheet *= 1 - float(rng.uniform(0.05, 0.45)) * paper.security_print(shape, rng)
     if rng.random() < 0.1:  # crumpled
         sheet *= 1 + rng.uniform(0.02, 0.12) * paper.smooth_noise(shape, int(rng.integers(5, 25)), rng)
     darkness = float(rng.choice([rng.uniform(0.5, 0.97), rng.uniform(0.15, 0.5)], p=[0.7, 0.3]))
@@ -121,7 +121,7 @@ def _seen(canvas: Canvas, levels: NDArray[np.float32], side: int) -> tuple[NDArr
     """The canvas as it is seen: turned, askew, curled; and its marks where they are seen."""
     rng, size = canvas.rng, levels.shape[0]
     turn = float(rng.choice([rng.normal(0, 2.5), rng.uniform(-32, 32)], p=[0.7, 0.3]))
-    angle = np.radians(turn + 90 * int(rng.choice([0, 1, 2, 3], p=[0.76, 0.08, 0.08, 0.08])))
+    angle = np.radians(turn + 90 * int(rng.choice([0, 1, 2, 3], p=[0.67, 0.11, 0.11, 0.11])))
     zoom = 1.0 if rng.random() < 0.5 else float(rng.uniform(0.85, 1.1))
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     middle, target = size / 2, side / 2
@@ -170,7 +170,7 @@ def _moved(canvas: Canvas, matrix: NDArray[np.float64], curl: NDArray[np.float32
 def _cropped(picture: NDArray[np.uint8], found: Marks, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Marks]:
     """Now and then a close crop of some writing, whose border is repeated around it, as small pictures are read."""
     digits = np.flatnonzero((found.labels >= 0) & (found.labels < 10))
-    if rng.random() > 0.16 or not digits.size:
+    if rng.random() > 0.22 or not digits.size:
         return _without_cut(picture, found)
     side = picture.shape[0]
     at = int(rng.choice(digits))
