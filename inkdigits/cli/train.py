@@ -62,9 +62,8 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 
 @click.command()
 @click.option("--digits", default=300_000, show_default=True, help="Synthetic pictures of one digit.")
-@click.option("--lines", default=300_000, show_default=True, help="Synthetic pictures of lines.")
 @click.option("--digit-epochs", default=8, show_default=True, help="How often each picture of a digit is seen.")
-@click.option("--line-epochs", default=4, show_default=True, help="How often each line is seen.")
+@click.option("--lines", default=1_440_000, show_default=True, help="Synthetic pictures of lines; each is seen once.")
 @click.option("--pages", default=96_000, show_default=True, help="Parts of synthetic pages; each is seen once.")
 @click.option("--sheets", default=32_000, show_default=True, help="Synthetic photos of sheets; each is seen once.")
 @options.strokes
@@ -82,7 +81,7 @@ def train_reader(resume: bool, **settings: Any) -> None:
     """Train the networks of 'inkdigits read' on synthetic pictures into models/<run>/. It takes six hours on two cores.
 
     \b
-    Example: inkdigits train-reader --digits 20000 --lines 10000 --run trial
+    Example: inkdigits train-reader --digits 20000 --lines 9600 --run trial
     Example: inkdigits read photo.jpg --model models/trial
     """
     from tqdm.contrib.logging import logging_redirect_tqdm

@@ -11,27 +11,29 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-#: Index of "no digit at this time step" among the eleven classes.
+#: Index of "nothing at this time step" among the classes.
 BLANK = 10
+#: What the line recogniser tells apart: digits, nothing, the signs of numbers, and any other writing, which is an x.
+SYMBOLS = (*"0123456789", "", *".,-/:+×=()%", "x")
 
 
 class Peak(NamedTuple):
-    """A digit on the best path: its label, and the time step at which it is surest."""
+    """A digit or sign on the best path: its label, and the time step at which it is surest."""
 
     label: int
     step: int
 
 
 def best_path(scores: NDArray[np.floating]) -> list[Peak]:
-    """The best path: neighbouring time steps with the same label are one digit, and blanks are left out.
+    """The best path: neighbouring time steps with the same label are one, and blanks are left out.
 
     Source: Graves et al., section 3.2.
 
     Args:
-        scores: float (T, 11), probabilities or logits of ten digits and blank.
+        scores: float (T, C), probabilities or logits of ten digits, of blank, and perhaps of more.
 
     Returns:
-        the digits from left to right.
+        the digits, and what else there is a class of, from left to right.
     """
     best = scores.argmax(1)
     starts = np.flatnonzero(np.diff(best, prepend=-1) != 0)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.geometry import Box, clipped, intersection_over_union, moved
-from inkdigits.inference.ctc import BLANK, best_path, log_probability
+from inkdigits.inference.ctc import BLANK, SYMBOLS, best_path, log_probability
 from inkdigits.inference.session import Network
 from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip, strip_scale
 
@@ -46,9 +46,12 @@ class LineDigit:
 
 
 class LineRecogniser(Network):
-    """The network that reads lines: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 11] and box offsets [N, W/2, 4]."""
+    """The network that reads lines: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 23] and box offsets [N, W/2, 4].
 
-    KIND, INPUT, OUTPUTS = "line recogniser", "strips", ((None, None, 11), (None, None, 4))
+    The classes are ``ctc.SYMBOLS``. Signs and other writing are told from digits, and are blank then.
+    """
+
+    KIND, INPUT, OUTPUTS = "line recogniser", "strips", ((None, None, len(SYMBOLS)), (None, None, 4))
 
     def read(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[LineDigit]:
         """The digits in a picture of one line, from left to right.
@@ -99,8 +102,9 @@ class LineRecogniser(Network):
 
     def _said(self, strips: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """What the network says of strips, uint8 (N, 40, W): probabilities float32 (N, T, 11), box offsets (N, T, 4)."""
-        probabilities, box_offsets = self._session.run({"strips": strips[:, None].astype(np.float32)})
-        probabilities[..., BLANK] /= _TOO_CAUTIOUS
+        said, box_offsets = self._session.run({"strips": strips[:, None].astype(np.float32)})
+        probabilities = said[..., : BLANK + 1]
+        probabilities[..., BLANK] = probabilities[..., BLANK] / _TOO_CAUTIOUS + said[..., BLANK + 1 :].sum(2)
         probabilities /= probabilities.sum(2, keepdims=True)
         return probabilities, box_offsets
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -14,19 +13,14 @@ from torch.nn import functional as F
 
 from inkdigits.dataset import Dataset
 from inkdigits.inference.sheet_finder import quadrilateral
-from inkdigits.modeling.devices import device_of, mixed_precision
+from inkdigits.modeling.devices import mixed_precision
+from inkdigits.modeling.endless import Endless
 from inkdigits.modeling.export import export_detector, export_sheet_finder
-from inkdigits.modeling.loop import Schedule
-from inkdigits.modeling.networks import DetectorNet, SheetNet, initialised
-from inkdigits.synthesis.datasets import IGNORED, TILES, Photos, Tiles, Workers, make_photos, make_tiles
-
-B = TypeVar("B")
-N = TypeVar("N", bound=nn.Module)
+from inkdigits.modeling.networks import DetectorNet, SheetNet
+from inkdigits.synthesis.datasets import IGNORED, TILES, Photos, Tiles, make_photos, make_tiles
 
 #: An epoch is about so many tiles.
 _EPOCH = 4_000
-#: Synthetic tiles of the validation images' strokes.
-_VALIDATION_BATCHES = 16
 #: Share of the geometry and of the labels in the loss.
 _GEOMETRY_SHARE, _LABEL_SHARE = 1.0, 0.15
 #: Easy cells count less. Source: T.-Y. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
@@ -35,60 +29,11 @@ _FOCUS = 2.0
 _FOUND = 0.5
 
 
-class _Endless(Generic[B, N]):
-    """An objective whose pictures are made while its network learns from them, none of them twice.
-
-    Args:
-        make: Makes batches of pictures.
-        network: Makes the network.
-        data: MNIST, whose strokes are drawn.
-        count: Pictures to train on in all.
-        seed: Of the first weights, of the pictures and their order.
-        device: ``auto``, ``cpu`` or ``cuda``.
-
-    Attributes:
-        schedule: How it is trained, in as many epochs as come to about 4,000 pictures each.
-        validation: Batches of pictures of the validation images' strokes.
-    """
-
-    def __init__(
-        self,
-        make: Callable[[Workers, int, int], Iterator[B]],
-        network: Callable[[], N],
-        data: Dataset,
-        count: int,
-        seed: int,
-        device: str,
-    ) -> None:
-        self.device = device_of(device)
-        epochs = max(1, round(count / _EPOCH))
-        self.steps = count // TILES // epochs
-        self.schedule = Schedule(epochs, 3e-3, 0.01, warm_up=0.1, clip_norm=5.0, ema_decay=0.998)
-        with Workers(data.split("validation").labelled()) as held_out:
-            self.validation = list(make(held_out, min(_VALIDATION_BATCHES, self.steps), seed + 1))
-        self.network = initialised(network, seed, self.device)
-        self._make = make
-        self._workers = Workers(data.split("train").labelled())
-
-    def batches(self) -> Iterator[B]:
-        """The batches of an epoch, which follow from the state of torch's generator."""
-        try:
-            yield from self._make(self._workers, self.steps, int(torch.randint(2**31, ())))
-        except BaseException:  # also where the training is interrupted: the processes would finish their work first
-            self._workers.close()
-            raise
-
-    def finish(self) -> dict[str, Any]:
-        """End the processes; nothing is fitted after the training."""
-        self._workers.close()
-        return {}
-
-
-class Detection(_Endless[Tiles, DetectorNet]):
-    """The detector, which learns from parts of pages; arguments as of ``_Endless``."""
+class Detection(Endless[Tiles, DetectorNet]):
+    """The detector, which learns from parts of pages; arguments as of ``Endless``."""
 
     def __init__(self, data: Dataset, count: int, seed: int, device: str) -> None:
-        super().__init__(make_tiles, DetectorNet, data, count, seed, device)
+        super().__init__(make_tiles, DetectorNet, data, count, TILES, _EPOCH, seed, device)
 
     def losses(self) -> Iterator[torch.Tensor]:
         """The loss of each batch of an epoch's pages."""
@@ -158,11 +103,11 @@ def _loss(maps: Sequence[torch.Tensor], batch: DetectorBatch) -> torch.Tensor:
 _NEAR = 0.02
 
 
-class SheetFinding(_Endless[Photos, SheetNet]):
-    """The sheet finder, which learns from photos; arguments as of ``_Endless``."""
+class SheetFinding(Endless[Photos, SheetNet]):
+    """The sheet finder, which learns from photos; arguments as of ``Endless``."""
 
     def __init__(self, data: Dataset, count: int, seed: int, device: str) -> None:
-        super().__init__(make_photos, SheetNet, data, count, seed, device)
+        super().__init__(make_photos, SheetNet, data, count, TILES, _EPOCH, seed, device)
 
     def losses(self) -> Iterator[torch.Tensor]:
         """The loss of each batch of an epoch's photos."""

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from inkdigits.inference.ctc import SYMBOLS
 from inkdigits.modeling.augment import pixel_positions
 
 N = TypeVar("N", bound=nn.Module)
@@ -234,9 +235,9 @@ class DigitNet(nn.Module):
 class LineNet(nn.Module):
     """Reads a strip of paper from left to right: what digit stands at each time step, and how far it reaches.
 
-    Maps strips, float32 [N, 1, 40, W] with 64 = paper and 224 = ink, to logits [N, W/2, 11] (the ten digits and blank)
-    for connectionist temporal classification, and to box offsets [N, W/2, 4] of the digit at each time step: left and right as
-    distances from the step, top and bottom from the strip's upper edge, all in strip heights.
+    Maps strips, float32 [N, 1, 40, W] with 64 = paper and 224 = ink, to logits [N, W/2, 23] (of
+    ``ctc.SYMBOLS``) for connectionist temporal classification, and to box offsets [N, W/2, 4] of what stands at each time step:
+    left and right as distances from the step, top and bottom from the strip's upper edge, all in strip heights.
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
     """
 
@@ -258,15 +259,15 @@ class LineNet(nn.Module):
         )
         # Wide kernels along the line: a time step sees its own digit and a part of each neighbour.
         self.context = nn.ModuleList([block(last, last, (1, 3), padding=(0, d), dilation=(1, d)) for d in (1, 2, 4)])
-        self.head = nn.Conv2d(last, 11 + 4, 1)
+        self.head = nn.Conv2d(last, len(SYMBOLS) + 4, 1)
 
     def forward(self, strips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits [N, W/2, 11] and box offsets [N, W/2, 4] of strips [N, 1, 40, W] in 0 to 255; W is a multiple of 32."""
+        """Logits [N, W/2, 23] and box offsets [N, W/2, 4] of strips [N, 1, 40, W] in 0 to 255; W is a multiple of 32."""
         maps = self.strip(strips / 128 - 0.5)
         for layer in self.context:
             maps = maps + layer(maps)
         steps = self.head(maps).squeeze(2).transpose(1, 2)
-        return steps[..., :11], steps[..., 11:]
+        return steps[..., : len(SYMBOLS)], steps[..., len(SYMBOLS) :]
 
 
 def _block(inputs: int, outputs: int, kernel: int = 3, **settings: Any) -> nn.Sequential:

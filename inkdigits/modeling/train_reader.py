@@ -24,28 +24,27 @@ from inkdigits.dataset import Dataset
 from inkdigits.errors import ModelError, UsageError
 from inkdigits.features import make_features
 from inkdigits.files import sha256_file
-from inkdigits.inference.ctc import BLANK, best_path
 from inkdigits.inference.tasks import NON_DIGIT, READER, task
 from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.calibrate import fit_temperature
 from inkdigits.modeling.detection import Detection, SheetFinding
 from inkdigits.modeling.devices import device_of, mixed_precision, precision
-from inkdigits.modeling.export import export_classifier, export_line_recogniser
+from inkdigits.modeling.export import export_classifier
+from inkdigits.modeling.lines import LineReading
 from inkdigits.modeling.loop import Schedule, TrainingLoop, identity_digest, load_weights, read_checkpoint, save_weights
-from inkdigits.modeling.networks import Conv, DigitNet, LineNet, initialised, parameter_count
+from inkdigits.modeling.networks import Conv, DigitNet, initialised, parameter_count
 from inkdigits.modeling.provenance import provenance
 from inkdigits.modeling.settings import Device
-from inkdigits.preparation.strip import STRIP_HEIGHT
 from inkdigits.runs import Run
 from inkdigits.settings import settings
 from inkdigits.synthesis import fonts
-from inkdigits.synthesis.datasets import JOB, TILES, Strips, make_digits, make_strips
+from inkdigits.synthesis.datasets import JOB, STRIPS, TILES, make_digits
 
 Network = Literal["digit", "line", "page", "sheet"]
 #: The networks, and the settings that each depends on.
 NETWORKS: dict[Network, tuple[str, ...]] = {
     "digit": ("digits", "digit_epochs", "seed"),
-    "line": ("lines", "line_epochs", "seed"),
+    "line": ("lines", "seed"),
     "page": ("pages", "seed"),
     "sheet": ("sheets", "seed"),
 }
@@ -53,13 +52,9 @@ NETWORKS: dict[Network, tuple[str, ...]] = {
 #: The classifier's network, and how its inputs are moved in training.
 DIGIT_LAYERS = (Conv(32, 5, stride=2), Conv(64, pool=True), Conv(80), Conv(112, pool=True))
 _MOVES = Augmentation(shift_px=1.5, rotate_deg=8, zoom=0.1, shear=0.1, elastic_px=0.3)
-_DIGIT_BATCH, _LINE_BATCH, _EVALUATION_BATCH = 256, 96, 1_000
+_DIGIT_BATCH, _EVALUATION_BATCH = 256, 1_000
 #: Synthetic pictures of the validation images' strokes, at most.
-_VALIDATION_DIGITS, _VALIDATION_LINES = 4_000, 2_000
-#: Share of the CTC loss in the line recogniser's.
-_CTC_SHARE = 0.25
-#: The box offsets are learnt at time steps no further from a digit's middle than this share of its width.
-_MIDDLE_SHARE = 0.35
+_VALIDATION_DIGITS = 4_000
 
 Pictures = Annotated[int, Field(ge=JOB, multiple_of=JOB)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
@@ -71,9 +66,8 @@ class ReaderSettings:
 
     Attributes:
         digits: Synthetic pictures of one digit to train on; a multiple of 500.
-        lines: Synthetic lines to train on; a multiple of 500.
         digit_epochs: How often each picture of a digit is seen.
-        line_epochs: How often each line is seen.
+        lines: Synthetic lines to train on; each is seen once, and made when it is needed.
         pages: Parts of synthetic pages, of 320×320 pixels, to train on; each is seen once, and made when it is needed.
         sheets: Synthetic photos of sheets to train on; as the pages.
         data: The source of the strokes.
@@ -88,9 +82,8 @@ class ReaderSettings:
     """
 
     digits: Pictures = 300_000
-    lines: Pictures = 300_000
     digit_epochs: Epochs = 8
-    line_epochs: Epochs = 4
+    lines: Annotated[int, Field(ge=STRIPS, multiple_of=STRIPS)] = 1_440_000
     pages: Annotated[int, Field(ge=TILES, multiple_of=TILES)] = 96_000
     sheets: Annotated[int, Field(ge=TILES, multiple_of=TILES)] = 32_000
     data: str = "mnist"
@@ -219,7 +212,7 @@ def _objective(settings: ReaderSettings, name: Network, data: Dataset) -> DigitR
     if name == "digit":
         return DigitReading(settings, data)
     if name == "line":
-        return LineReading(settings, data)
+        return LineReading(data, settings.lines, settings.seed, settings.device)
     if name == "page":
         return Detection(data, settings.pages, settings.seed, settings.device)
     return SheetFinding(data, settings.sheets, settings.seed, settings.device)
@@ -278,121 +271,3 @@ class DigitReading:
         network.eval()
         batches = torch.from_numpy(images)[:, None].split(_EVALUATION_BATCH)
         return np.concatenate([network.logits(batch.to(self.device).float()).cpu().numpy() for batch in batches])
-
-
-# --- The line recogniser --------------------------------------------------------------------------------------------
-
-
-class LineReading:
-    """The line recogniser: synthetic lines as strips, in batches of one width."""
-
-    def __init__(self, settings: ReaderSettings, data: Dataset) -> None:
-        self.device = device_of(settings.device)
-        train, validation = data.split("train").labelled(), data.split("validation").labelled()
-        self.groups = make_strips(train, settings.lines, settings.seed)
-        self.synthetic = make_strips(validation, min(_VALIDATION_LINES, settings.lines), settings.seed + 1)
-        self._batches = [max(1, len(group.lengths) // _LINE_BATCH) for group in self.groups]
-        self.steps = sum(self._batches)
-        self.network = initialised(LineNet, settings.seed, self.device)
-        self.schedule = Schedule(settings.line_epochs, 3e-3, 0.01, warm_up=0.2, clip_norm=5.0)
-
-    def losses(self) -> Iterator[torch.Tensor]:
-        """The loss of each batch; widths in random order."""
-        batches = [
-            (group, rows)
-            for group, count in zip(self.groups, self._batches, strict=True)
-            for rows in torch.randperm(len(group.lengths)).tensor_split(count)
-        ]
-        for i in torch.randperm(len(batches)).tolist():
-            group, rows = batches[i]
-            yield line_loss(self.network, LineBatch.of(group, rows, self.device))
-
-    def validate(self, network: nn.Module) -> dict[str, float]:
-        """What ``score_lines`` says of synthetic lines."""
-        assert isinstance(network, LineNet)
-        return score_lines(network, self.synthetic)
-
-    def finish(self) -> dict[str, Any]:
-        """Nothing is fitted after the training."""
-        return {}
-
-    def export(self, network: nn.Module, path: Path) -> None:
-        """Write the trained network as ONNX."""
-        assert isinstance(network, LineNet)
-        export_line_recogniser(network, path)
-
-
-class LineBatch:
-    """Some lines of one width as tensors.
-
-    Attributes:
-        images: float32 [N, 1, 40, W].
-        labels: int64 [N, 12].
-        lengths: int64 [N].
-        boxes: float32 [N, 12, 4].
-    """
-
-    def __init__(self, images: torch.Tensor, labels: torch.Tensor, lengths: torch.Tensor, boxes: torch.Tensor) -> None:
-        self.images, self.labels, self.lengths, self.boxes = images, labels, lengths, boxes
-
-    @classmethod
-    def of(cls, strips: Strips, rows: torch.Tensor, device: torch.device | None = None) -> LineBatch:
-        """The lines at ``rows``, int64 [N]."""
-        chosen = rows.numpy()
-        columns = (strips.images[chosen], strips.labels[chosen], strips.lengths[chosen], strips.boxes[chosen])
-        images, *others = (torch.from_numpy(column).to(device or "cpu") for column in columns)
-        return cls(images[:, None].float().contiguous(memory_format=torch.channels_last), *others)
-
-
-def line_loss(network: LineNet, batch: LineBatch) -> torch.Tensor:
-    """Connectionist temporal classification for what is read, and the distance of the box offsets for where it stands."""
-    with mixed_precision(batch.images.device):
-        logits, box_offsets = network(batch.images)
-    logits, box_offsets = logits.float(), box_offsets.float()
-    count, steps = logits.shape[:2]
-    log_probabilities = logits.log_softmax(2).transpose(0, 1)
-    whole = torch.full((count,), steps)
-    ctc = F.ctc_loss(log_probabilities, batch.labels, whole, batch.lengths, blank=BLANK, reduction="none", zero_infinity=True)
-    wanted, near = offset_targets(batch.boxes, batch.lengths, steps)
-    distance = (box_offsets - wanted).abs().mean(2) * near
-    return _CTC_SHARE * ctc.mean() + distance.sum() / near.sum().clamp(min=1)
-
-
-def offset_targets(boxes: torch.Tensor, lengths: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the box offsets should be at each time step, and where they are learnt.
-
-    Args:
-        boxes: float32 [N, 12, 4], left, top, right, bottom in strip pixels.
-        lengths: int64 [N], how many digits there are.
-        steps: Time steps of the strip.
-
-    Returns:
-        float32 [N, T, 4], and bool [N, T]: a digit's middle is near.
-    """
-    x = (torch.arange(steps, device=boxes.device) + 0.5) * 2
-    middle, width = (boxes[..., 0] + boxes[..., 2]) / 2, boxes[..., 2] - boxes[..., 0]
-    away = (x[None, :, None] - middle[:, None, :]).abs() / width[:, None, :].clamp(min=6)
-    missing = torch.arange(boxes.shape[1], device=boxes.device)[None, None] >= lengths[:, None, None]
-    nearest, which = away.masked_fill(missing, torch.inf).min(2)
-    own = torch.gather(boxes, 1, which[..., None].expand(-1, -1, 4))
-    offsets = torch.stack([x - own[..., 0], own[..., 2] - x, own[..., 1], own[..., 3]], 2)
-    return offsets / STRIP_HEIGHT, nearest < _MIDDLE_SHARE
-
-
-@torch.inference_mode()
-def score_lines(network: LineNet, groups: list[Strips]) -> dict[str, float]:
-    """Share of the lines that are read without a fault, and the mean distance of the box offsets in strip pixels."""
-    network.eval()
-    device = next(network.parameters()).device
-    correct, total, distance, count = 0, 0, 0.0, 0
-    for group in groups:
-        for rows in torch.arange(len(group.lengths)).split(256):
-            batch = LineBatch.of(group, rows, device)
-            logits, box_offsets = network(batch.images)
-            wanted, near = offset_targets(batch.boxes, batch.lengths, logits.shape[1])
-            distance += float(((box_offsets - wanted).abs().mean(2) * near).sum()) * STRIP_HEIGHT
-            count += int(near.sum())
-            for row, labels, length in zip(logits.cpu(), batch.labels, batch.lengths, strict=True):
-                correct += [peak.label for peak in best_path(row.numpy())] == labels[:length].tolist()
-                total += 1
-    return {"lines_correct": correct / total, "offsets_off_px": distance / max(count, 1)}

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from inkdigits.inference.detector import Found
 
-#: A gap parts two numbers if it is wider than this share of the highest digit's height, and so many times the line's narrower gaps: a
-#: quarter of them is narrower still.
+#: A gap parts two numbers if it is wider than this share of the highest digit's height, and so many times the line's narrower
+#: gaps: a quarter of them is narrower still.
 _GAP_HEIGHTS, _GAP_TIMES = 0.4, 2.0
 #: Digits are read together up to this gap, in heights, and up to this ratio of their heights.
 _PIECE_GAP, _PIECE_RATIO = 1.0, 2.2

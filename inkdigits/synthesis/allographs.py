@@ -263,5 +263,27 @@ class DigitStrokes:
         return np.asarray(cv2.ximgproc.thinning(self._mask(index)), np.uint8)
 
 
+class OwnForms:
+    """The digits of one writer, who forms each of them in one way, and now and then in another.
+
+    Args:
+        strokes: Everybody's digits, some of which are his.
+    """
+
+    def __init__(self, strokes: DigitStrokes) -> None:
+        self._strokes = strokes
+        self._own: dict[int, Glyph] = {}
+
+    def pick(self, label: int, rng: np.random.Generator) -> Glyph:
+        """His strokes of a digit."""
+        if label in self._own and rng.random() > _OTHER_FORM:
+            return self._own[label]
+        glyph = self._strokes.pick(label, rng)
+        self._own.setdefault(label, glyph)
+        return glyph
+
+
+#: Share of a writer's digits that have not his usual form.
+_OTHER_FORM = 0.2
 #: Ink of the enlarged MNIST image that is taken for stroke.
 _STROKE_LEVEL = 100

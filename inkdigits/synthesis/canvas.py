@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.geometry import Box
 from inkdigits.synthesis import fonts, marks
-from inkdigits.synthesis.allographs import DigitStrokes, segments
+from inkdigits.synthesis.allographs import DigitStrokes
+from inkdigits.synthesis.numbers import FRACTIONS
 from inkdigits.synthesis.strokes import curve
 from inkdigits.synthesis.writers import Hand, Writer
 
@@ -56,14 +56,10 @@ class Canvas:
     def __post_init__(self) -> None:
         rng = self.rng
         self.hand = Hand.of(rng)
-        if rng.random() < 0.12:
-            self.lean()
         self.written_face = fonts.faces(True)[int(rng.integers(len(fonts.faces(True))))]
         self.printed_face = fonts.faces(False)[int(rng.integers(len(fonts.faces(False))))]
         self.manner = str(rng.choice(["strokes", "font", "print", "segments"], p=[0.66, 0.12, 0.18, 0.04]))
         self.slope = float(rng.normal(0, 0.015))
-        # Some write all zeros small, at the foot, the middle or the head of a line: as shares of the height of a digit.
-        self.small_zeros = (float(rng.uniform(0.4, 0.7)), float(rng.uniform(-0.3, 0.3))) if rng.random() < 0.12 else None
 
     def lean(self) -> None:
         """Take the steep hand of old church books."""
@@ -85,33 +81,18 @@ class Canvas:
             face = self.printed_face if manner == "print" else self.written_face
             return self.typeset(text, x, y, tall, face, digits=True)
         writer = self.writer(x, y, tall)
-        for character in text:
-            if character == " ":
-                writer.advance(float(self.rng.uniform(0.4, 0.9)))
-            elif character.isdigit():
-                self.add(int(character), self._digit(writer, int(character), manner))
-            elif character in ".,":
-                writer.dot()
-            elif character == "'":
-                size, drop = float(self.rng.uniform(0.15, 0.35)), float(self.rng.uniform(-0.6, -0.3))
-                writer.write(marks.prime(self.rng), size, drop)
-            else:
-                start = writer.x
-                glyph, share = marks.written_sign(character, self.rng)
-                writer.write(glyph, share)
-                self.add(OTHER, (start, y - tall / 2, max(writer.x, start + 3), y + tall / 2))
+        writer.display = manner == "segments"
+        for character, (left, top, right, bottom) in writer.number(text):
+            if character.isdigit():
+                self.add(int(character), (left, top, right, bottom))
+            elif character not in ".,'":
+                self.add(OTHER, (left, y - tall / 2, max(right, left + 3), y + tall / 2))
         return writer.x
-
-    def _digit(self, writer: Writer, label: int, manner: str) -> Box:
-        if manner == "segments":
-            return writer.write(segments(label, self.rng), 1.0)
-        if label == 0 and self.small_zeros:
-            size, drop = self.small_zeros
-            return writer.write(self.strokes.pick(0, self.rng), size * float(np.exp(self.rng.normal(0, 0.08))), drop)
-        return writer.digit(label)
 
     def typeset(self, text: str, x: float, y: float, tall: float, face: Path, digits: bool = False) -> float:
         """Write in a font; digits count as such, all else as other writing."""
+        for small, (above, below) in FRACTIONS.items():
+            text = text.replace(small, f" {above}/{below}")
         set_text = fonts.written(text, face, tall)
         if face in fonts.faces(True) and self.hand.shear > 0.3:
             set_text = set_text.sheared(self.hand.shear - 0.2)  # handwriting fonts lean by themselves

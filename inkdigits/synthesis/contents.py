@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.synthesis import marks, paper
+from inkdigits.synthesis import marks, numbers, paper
 from inkdigits.synthesis.allographs import DigitStrokes
 from inkdigits.synthesis.canvas import MONTHS, UNCLEAR, Canvas, polyline
 from inkdigits.synthesis.strokes import HEIGHT, Placement, draw
@@ -41,34 +41,6 @@ def composed(
     return canvas
 
 
-def _digits(rng: np.random.Generator, longest: int = 7) -> str:
-    length = int(min(longest, 1 + rng.geometric(0.35)))
-    text = "".join(map(str, rng.integers(0, 10, length)))
-    if length > 2 and rng.random() < 0.15:
-        text = text[0] + "0" * (length - 1)
-    return text
-
-
-def _number(rng: np.random.Generator) -> str:
-    """A number as people write them: plain, with signs, a date, a time, a fraction, a sum."""
-    kind = rng.random()
-    if kind < 0.6:
-        return _digits(rng)
-    if kind < 0.7:
-        return f"{_digits(rng, 4)}{rng.choice(['.', ','])}{rng.integers(0, 100):02d}"
-    if kind < 0.8:
-        year = rng.integers(1850, 2030) if rng.random() < 0.5 else rng.integers(10, 99)
-        return str(rng.choice(["/", ".", "-", " "])).join(map(str, (rng.integers(1, 32), rng.integers(1, 13), year)))
-    if kind < 0.85:
-        return f"{_digits(rng, 2)}/{_digits(rng, 2)}"
-    if kind < 0.87:
-        return f"{rng.integers(0, 24)}:{rng.integers(0, 60):02d}"
-    if kind < 0.9:
-        return f"-{_digits(rng, 3)}" if rng.random() < 0.5 else f"({_digits(rng, 3)})"
-    blank = " " * int(rng.integers(2))
-    return f"{_digits(rng, 2)}{blank}{rng.choice(['+', '-', '×', '=', ':'])}{blank}{_digits(rng, 2)}"
-
-
 def _lines(canvas: Canvas) -> None:
     """Lines of numbers, of words, or of both."""
     rng, tall = canvas.rng, canvas.tall
@@ -85,7 +57,7 @@ def _lines(canvas: Canvas) -> None:
             if rng.random() < words:
                 x = canvas.word(x, y, tall)
             else:
-                text = _number(rng)
+                text = numbers.number(rng)
                 room = max(1, int((right - x) / (0.7 * tall)))
                 x = canvas.number(text[:room], x, y, tall * float(rng.uniform(0.92, 1.08)))
             x += tall * float(rng.uniform(0.5, 3.5) if wide_gaps else rng.uniform(0.4, 1.2))
@@ -106,7 +78,7 @@ def _amounts(canvas: Canvas) -> None:
     canvas.manner = "strokes"
     y = top + tall * float(rng.uniform(0.6, 1.5))
     while y < bottom - 0.5 * tall:
-        text = _digits(rng)
+        text = numbers.digits(rng)
         if rng.random() < 0.3:
             text = f"{int(text):,}".replace(",", str(rng.choice([".", ","])))
         text += str(rng.choice(["", "-", "=", ".", ",-", "--"], p=[0.45, 0.15, 0.15, 0.1, 0.1, 0.05]))
@@ -132,7 +104,7 @@ def _register(canvas: Canvas) -> None:
         while y < bottom - 0.5 * tall:
             start = x + tall * float(rng.uniform(0.2, 1.2))
             if not dates:
-                canvas.number(_digits(rng, 3), start, y, tall)
+                canvas.number(numbers.digits(rng, 3), start, y, tall)
                 y += tall * float(rng.uniform(1.2, 6))
                 continue
             day = f"{rng.integers(1, 32)}{closing}"
@@ -184,9 +156,9 @@ def _table(canvas: Canvas) -> None:
                 canvas.word(start, y + high * 0.55, tall * 0.7)
                 continue
             text = (
-                _digits(rng, longest)
+                numbers.digits(rng, longest)
                 if rng.random() < 0.85 or longest < 3
-                else f"{_digits(rng, longest - 2)}.{rng.integers(10)}"
+                else f"{numbers.digits(rng, longest - 2)}.{rng.integers(10)}"
             )
             if aligned_right:
                 start = max(start, end - 0.72 * tall * len(text) - 0.1 * tall)
@@ -277,7 +249,7 @@ def _form(canvas: Canvas) -> None:
         x = left + tall * float(rng.uniform(0.2, 2))
         if rng.random() < 0.5:
             x = canvas.word(x, y + pitch / 2, tall * 0.7)
-        text = _digits(rng, 5)
+        text = numbers.digits(rng, 5)
         start = max(x + 0.3 * tall, right - tall * (0.75 * len(text) + float(rng.uniform(0.2, 2))))
         if rng.random() < 0.5:
             for _ in range(int(rng.integers(1, 4))):
@@ -289,7 +261,7 @@ def _sparse(canvas: Canvas) -> None:
     """One number, or one digit, and nothing else."""
     rng, tall = canvas.rng, canvas.tall
     left, top, right, bottom = canvas.area
-    text = str(rng.integers(10)) if rng.random() < 0.35 else _number(rng)
+    text = str(rng.integers(10)) if rng.random() < 0.35 else numbers.number(rng)
     x = float(rng.uniform(left, max(left + 1, right - 0.7 * tall * len(text))))
     canvas.number(text, x, float(rng.uniform(top + 0.5 * tall, max(top + 0.6 * tall, bottom - 0.5 * tall))), tall)
 
@@ -343,7 +315,7 @@ def _drawings(canvas: Canvas) -> None:
         elif kind < 0.9:
             canvas.word(x, y, tall * float(rng.uniform(0.6, 1.4)))
         else:
-            draw(canvas.ink, marks.sign(rng), Placement(x, y, tall / HEIGHT, tall / HEIGHT), pen, strength, rng)
+            draw(canvas.ink, marks.sign(rng)[1], Placement(x, y, tall / HEIGHT, tall / HEIGHT), pen, strength, rng)
 
 
 _LAYOUTS: tuple[tuple[Callable[[Canvas], None], float], ...] = (

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from inkdigits.geometry import Box
 from inkdigits.inference import sheet_finder
-from inkdigits.inference.ctc import BLANK
+from inkdigits.inference.ctc import BLANK, SYMBOLS
 from inkdigits.inference.detector import CELL, UNIT
 from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.preparation.digit import prepare
-from inkdigits.preparation.strip import STRIP_HEIGHT, strip
+from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip
 from inkdigits.synthesis import pages, scenes, sheets
 from inkdigits.synthesis.allographs import DigitStrokes
 from inkdigits.synthesis.canvas import UNCLEAR
@@ -33,8 +34,10 @@ Labelled: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.int64]]
 JOB = 500
 #: So many jobs of each process are made ahead.
 _AHEAD = 6
-#: Lines have so many digits and columns at most.
-MOST_DIGITS, WIDEST = 12, 448
+#: Lines of a batch, and batches that one job makes: it sorts its lines by their widths.
+STRIPS, _BATCHES_OF_JOB = 96, 6
+#: Lines have so many digits, digits and signs, and columns at most.
+MOST_DIGITS, _MOST_SYMBOLS, WIDEST = 12, 16, 448
 #: Digits whose network inputs have a mean level outside are lost in their paper or drowned by it.
 _MEAN_LEVELS = (8, 110)
 
@@ -138,15 +141,18 @@ def make_digits(source: Labelled, count: int, seed: int) -> Labelled:
     return np.concatenate([images for images, _ in made]), np.concatenate([labels for _, labels in made])
 
 
+# --- Lines, for the line recogniser ---------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
 class Strips:
-    """Synthetic lines of one width.
+    """A batch of synthetic lines of about the same width.
 
     Attributes:
         images: uint8 (N, 40, W).
-        labels: int64 (N, 12), the digits, filled up with 10.
-        lengths: int64 (N,), how many digits there are.
-        boxes: float32 (N, 12, 4), left, top, right, bottom in strip pixels.
+        labels: int64 (N, 16), of digits, signs and other writing, as in ``ctc.SYMBOLS``, filled up with 10.
+        lengths: int64 (N,), how many there are.
+        boxes: float32 (N, 16, 4), left, top, right, bottom in strip pixels.
     """
 
     images: NDArray[np.uint8]
@@ -155,35 +161,38 @@ class Strips:
     boxes: NDArray[np.float32]
 
 
-def _line_job(seed: tuple[int, int]) -> list[tuple[NDArray[np.uint8], NDArray[np.int64], int, NDArray[np.float32]]]:
+def _strips_job(seed: tuple[int, int]) -> list[Strips]:
     rng = np.random.default_rng(seed)
-    made: list[tuple[NDArray[np.uint8], NDArray[np.int64], int, NDArray[np.float32]]] = []
-    while len(made) < JOB:
+    made: list[tuple[NDArray[np.uint8], list[tuple[int, Box]]]] = []
+    while len(made) < STRIPS * _BATCHES_OF_JOB:
         scene = scenes.line(_strokes, rng, STRIP_HEIGHT, MOST_DIGITS)
         image = strip(scene.picture)
-        if image.shape[1] > WIDEST:
-            continue
-        labels, boxes = np.full(MOST_DIGITS, BLANK), np.zeros((MOST_DIGITS, 4), np.float32)
-        length = len(scene.text)
-        if length:
-            labels[:length], boxes[:length] = list(map(int, scene.text)), scene.boxes
-        made.append((image, labels, length, boxes))
-    return made
+        symbols = [(int(digit), box) for digit, box in zip(scene.text, scene.boxes, strict=True)]
+        symbols += [(SYMBOLS.index(sign if sign in SYMBOLS else "x"), box) for sign, box in scene.others if sign != "'"]
+        if image.shape[1] <= WIDEST and len(symbols) <= _MOST_SYMBOLS:
+            made.append((image, sorted(symbols, key=lambda symbol: symbol[1][0] + symbol[1][2])))
+    made.sort(key=lambda one: one[0].shape[1])
+    batches = [_strips(made[start : start + STRIPS]) for start in range(0, len(made), STRIPS)]
+    return [batches[number] for number in rng.permutation(_BATCHES_OF_JOB)]
 
 
-def make_strips(source: Labelled, count: int, seed: int) -> list[Strips]:
-    """Lines as the line recogniser sees them, grouped by their widths.
+def _strips(lines: list[tuple[NDArray[np.uint8], list[tuple[int, Box]]]]) -> Strips:
+    """A batch of lines, float32 (40, W), with their symbols; all are as wide as the last."""
+    count, width = len(lines), lines[-1][0].shape[1]
+    images = np.full((count, STRIP_HEIGHT, width), STRIP_PAPER, np.uint8)
+    labels = np.full((count, _MOST_SYMBOLS), BLANK)
+    boxes = np.zeros((count, _MOST_SYMBOLS, 4), np.float32)
+    for row, (image, symbols) in enumerate(lines):
+        images[row, :, : image.shape[1]] = image
+        for column, (label, box) in enumerate(symbols):
+            labels[row, column], boxes[row, column] = label, box
+    return Strips(images, labels, np.array([len(symbols) for _, symbols in lines]), boxes)
 
-    Args:
-        source: As for ``make_digits``.
-        count: How many; a multiple of 500.
-        seed: The same seed makes the same lines.
-    """
-    by_width: dict[int, list[tuple[Any, ...]]] = {}
-    for job in _run_jobs(_line_job, source, count, seed, "lines"):
-        for made in job:
-            by_width.setdefault(made[0].shape[1], []).append(made)
-    return [Strips(*(np.stack(column) for column in zip(*by_width[width], strict=True))) for width in sorted(by_width)]
+
+def make_strips(workers: Workers, batches: int, seed: int) -> Iterator[Strips]:
+    """Batches of 96 lines as the line recogniser sees them, made while they are used; the same seed makes the same lines."""
+    jobs = workers.results(_strips_job, -(-batches // _BATCHES_OF_JOB), seed)
+    yield from itertools.islice(itertools.chain.from_iterable(jobs), batches)
 
 
 # --- Pages, for the detector ----------------------------------------------------------------------------------------

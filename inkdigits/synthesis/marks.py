@@ -72,8 +72,8 @@ def _choice(rng: np.random.Generator) -> tuple[str, str]:
     return (text, font) if _has(font, text) else (text, _FONTS[0])
 
 
-def sign(rng: np.random.Generator) -> Glyph:
-    """A dash, an equals sign, a plus, a number sign, a tick, a wave or a currency sign, by hand.
+def sign(rng: np.random.Generator) -> tuple[str, Glyph]:
+    """A dash, an equals sign, a plus, a number sign, a tick, a wave or a currency sign, by hand, and what it is.
 
     Brackets and slashes are missing: many people's 1s look like them.
     """
@@ -82,19 +82,22 @@ def sign(rng: np.random.Generator) -> Glyph:
     dash = [(middle - reach + a, middle + b), (middle + reach + c, middle + d)]
     kind = rng.choice(["dash", "equals", "plus", "hash", "tick", "currency", "wave"])
     if kind == "dash":
-        return from_lines([dash])
+        return "-", from_lines([dash])
     if kind == "equals":
-        return from_lines([[(x, y - 8) for x, y in dash], [(x, y + 8) for x, y in dash]])
+        return "=", from_lines([[(x, y - 8) for x, y in dash], [(x, y + 8) for x, y in dash]])
     if kind == "plus":
-        return from_lines([dash, [(middle + a, middle - reach), (middle + d, middle + reach)]])
+        return "+", from_lines([dash, [(middle + a, middle - reach), (middle + d, middle + reach)]])
     if kind == "hash":
         bars = [[(middle + s - 8 + a, middle - reach), (middle + s + 2 + a, middle + reach)] for s in (-8, 8)]
-        return from_lines([[(x, y - 9) for x, y in dash], [(x, y + 9) for x, y in dash], *bars])
+        return "#", from_lines([[(x, y - 9) for x, y in dash], [(x, y + 9) for x, y in dash], *bars])
     if kind == "tick":
-        return from_lines([[(middle - 18, middle + 5 + a), (middle - 6, middle + reach), (middle + 22 + b, middle - reach)]])
+        return "✓", from_lines(
+            [[(middle - 18, middle + 5 + a), (middle - 6, middle + reach), (middle + 22 + b, middle - reach)]]
+        )
     if kind == "wave":
-        return from_lines([curve([(middle + x, middle + 7 * float(rng.normal())) for x in range(-30, 31, 12)])])
-    return _letter(str(rng.choice(["€", "£", "$", "¥", "%", "*", "+", "×", "÷", "?", "!"])), _FONTS[0])
+        return "~", from_lines([curve([(middle + x, middle + 7 * float(rng.normal())) for x in range(-30, 31, 12)])])
+    character = str(rng.choice(["€", "£", "$", "¥", "%", "*", "+", "×", "÷", "?", "!"]))
+    return character, _letter(character, _FONTS[0])
 
 
 def written_sign(character: str, rng: np.random.Generator) -> tuple[Glyph, float]:
@@ -134,7 +137,9 @@ def written_sign(character: str, rng: np.random.Generator) -> tuple[Glyph, float
         arc = [(middle - bow, middle - reach), (middle + bow * 0.6, middle - reach / 2), (middle + bow, middle)]
         arc += [(middle + bow * 0.6, middle + reach / 2), (middle - bow, middle + reach)]
         return from_lines([curve(arc)]), float(rng.uniform(1.0, 1.4))
-    return sign(rng), float(rng.uniform(0.5, 1.0))
+    if character == "%":
+        return _letter("%", _FONTS[0]), float(rng.uniform(0.7, 1.1))
+    raise ValueError(f"nobody has drawn a {character!r}")
 
 
 def _old_d(rng: np.random.Generator) -> Glyph:
@@ -152,10 +157,10 @@ def prime(rng: np.random.Generator) -> Glyph:
     return from_lines([[(SIDE / 2 + lean, SIDE / 2 - HEIGHT / 2), (SIDE / 2 - lean, SIDE / 2 + HEIGHT / 2)]])
 
 
-def dot(rng: np.random.Generator) -> Glyph:
-    """A dot or a comma."""
+def dot(rng: np.random.Generator, tailed: bool) -> Glyph:
+    """A dot, or, with a tail, a comma."""
     middle = SIDE / 2
-    tail = rng.uniform(0, 9) * (rng.random() < 0.5)
+    tail = rng.uniform(4, 14) if tailed else rng.uniform(0, 1.5)
     return from_lines([[(middle, middle), (middle - tail * 0.5 + 0.1, middle + tail)]])
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.geometry import Box
-from inkdigits.synthesis import marks, paper
-from inkdigits.synthesis.allographs import DigitStrokes
+from inkdigits.synthesis import marks, numbers, paper
+from inkdigits.synthesis.allographs import DigitStrokes, OwnForms
 from inkdigits.synthesis.strokes import HEIGHT, Glyph, Placement, draw
 from inkdigits.synthesis.writers import Hand, Writer
 
@@ -24,11 +24,13 @@ class Scene:
         picture: uint8 (H, W), as the eye sees it: 0 = black.
         lines: The digits' labels, line by line.
         boxes: The digits' boxes in the same order: left, top, right, bottom in pixels.
+        others: Signs and other writing on a line, with their boxes, from left to right.
     """
 
     picture: NDArray[np.uint8]
     lines: tuple[str, ...]
     boxes: tuple[Box, ...]
+    others: tuple[tuple[str, Box], ...] = ()
 
     @property
     def text(self) -> str:
@@ -36,28 +38,10 @@ class Scene:
         return "\n".join(self.lines)
 
 
-#: How often amounts begin with 1 to 9. Source: F. Benford, "The law of anomalous numbers", 1938.
-_BENFORD = np.log10(1 + 1 / np.arange(1, 10))
 #: Share of the lines without a digit.
 _EMPTY = 0.06
-
-
-#: How long lines are, and how often.
-_LENGTHS, _LENGTH_SHARES = (1, 2, 3, 4, 5, 6, 7, 8, 12, 20), (0.1, 0.16, 0.17, 0.16, 0.15, 0.1, 0.07, 0.05, 0.03, 0.01)
-
-
-def _text(rng: np.random.Generator, longest: int) -> str:
-    """Labels of a line: lengths as they are met, round amounts and repeated digits among them."""
-    length = int(min(longest, rng.choice(_LENGTHS, p=_LENGTH_SHARES)))
-    digits = rng.integers(0, 10, length)
-    if rng.random() < 0.5:
-        digits[0] = rng.choice(9, p=_BENFORD) + 1
-    if length > 2 and rng.random() < 0.2:
-        digits[-int(rng.integers(1, length)) :] = 0
-    if length > 1 and rng.random() < 0.2:
-        start = int(rng.integers(0, length - 1))
-        digits[start : start + int(rng.integers(2, 4))] = rng.integers(0, 10)
-    return "".join(map(str, digits))
+#: Share of the lines whose digits stand in cells.
+_CELLS = 0.12
 
 
 def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, longest: int = 8, text: str | None = None) -> Scene:
@@ -66,54 +50,80 @@ def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, long
     Args:
         height: Of the picture, in pixels; its width follows from the text.
         longest: Most digits.
-        text: The digits, in place of random ones; spaces stay gaps.
+        text: The number, in place of a random one; spaces stay gaps.
     """
     if text is None:
-        text = "" if rng.random() < _EMPTY else _text(rng, longest)
+        text = "" if rng.random() < _EMPTY else numbers.number(rng, longest)
     hand = Hand.of(rng)
     tall = height * float(rng.choice([rng.uniform(0.55, 0.95), rng.uniform(0.28, 0.6)], p=[0.65, 0.35]))
     room = height * float(abs(rng.normal(0, 0.35)))
     baseline = tall / 2 + (height - tall) * float(rng.uniform(0, 1)) + 0.02 * height * float(rng.normal())
     # Digits are set along a strip that is long enough for any of them, and cut to length afterwards.
     strip = np.zeros((height, int(tall * (2.2 * max(1, len(text)) + 6) + 2 * room)), np.float32)
-    writer = Writer(strip, strokes, hand, tall, baseline, room, rng)
-    if rng.random() < 0.1:
-        writer.sign(marks.sign(rng) if rng.random() < 0.7 else marks.letter(rng))
-    boxes = writer.digits(text)
-    if rng.random() < 0.3:
-        writer.suffix()
+    writer = Writer(strip, OwnForms(strokes), hand, tall, baseline, room, rng)
+    drawn: list[tuple[str, Box]] = []
     if not text:
-        for _ in range(int(rng.integers(0, 6))):
-            writer.sign((marks.letter, marks.letter, marks.scribble, marks.sign)[int(rng.integers(4))](rng))
-    end = int(max([writer.x + room * rng.uniform(0, 1.5), *(box[2] for box in boxes), 8]))
+        drawn = [writer.stray() for _ in range(int(rng.integers(0, 6)))]
+    elif text.isdigit() and rng.random() < _CELLS:
+        drawn = _in_cells(writer, text)
+    else:
+        drawn += [writer.stray("sign letter")] if rng.random() < 0.1 else []
+        drawn += writer.number(text)
+        drawn += [writer.suffix()] if rng.random() < 0.2 else []
+    end = int(max([writer.x + room * rng.uniform(0, 1.5), *(box[2] for _, box in drawn), 8]))
     layer = strip[:, :end]
     _neighbours(layer, strokes, hand, tall, rng)
-    picture = _on_paper(layer, hand.strength, tall, rng)
-    if boxes and rng.random() < 0.25:
-        picture, boxes = _cut(picture, boxes, rng)
-    return Scene(picture, (text.replace(" ", ""),), tuple(_within(box, picture) for box in boxes))
+    picture = _on_paper(layer, hand.strength, tall, rng, security_print=0.35)
+    if text and rng.random() < 0.25:
+        picture, drawn = _cut(picture, drawn, rng)
+    seen = [(character, _within(box, picture)) for character, box in drawn]
+    digits = [(character, box) for character, box in seen if character.isdigit()]
+    others = tuple((character, box) for character, box in seen if not character.isdigit())
+    return Scene(picture, ("".join(character for character, _ in digits),), tuple(box for _, box in digits), others)
 
 
-def _cut(picture: NDArray[np.uint8], boxes: list[Box], rng: np.random.Generator) -> tuple[NDArray[np.uint8], list[Box]]:
+def _in_cells(writer: Writer, text: str) -> list[tuple[str, Box]]:
+    """Digits in the cells of a form or a score card, or above the teeth of a comb."""
+    rng, tall, height = writer.rng, writer.tall, writer.layer.shape[0]
+    pitch, start = tall * float(rng.uniform(0.9, 1.7)), writer.x
+    top = 0.0 if rng.random() < 0.7 else height * float(rng.uniform(0.6, 0.8))
+    thickness, strength = float(np.exp(rng.uniform(np.log(0.5), np.log(max(0.6, tall / 9))))), float(rng.uniform(0.15, 1.0))
+    drawn = []
+    for number, character in enumerate(text):
+        writer.x = start + pitch * (number + float(rng.uniform(0.05, 0.3)))
+        drawn += writer.number(character)
+    writer.x = start + pitch * len(text)
+    for number in range(len(text) + 1):
+        x = start + number * pitch
+        paper.line(writer.layer, (x, top), (x, float(height)), thickness, strength)
+    return drawn
+
+
+def _cut(
+    picture: NDArray[np.uint8], drawn: list[tuple[str, Box]], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], list[tuple[str, Box]]]:
     """A line cut out along its digits, or so tightly that a part of the outer ones, of all heads or all feet is missing.
 
     The picture keeps its height: what is left is enlarged.
     """
     height, width = picture.shape
+    boxes = [box for _, box in drawn]
+    digits = [box for character, box in drawn if character.isdigit()]
     (first, _, first_end, _), (last, _, last_end, _) = boxes[0], boxes[-1]
-    head, foot = min(box[1] for box in boxes), max(box[3] for box in boxes)
+    head, foot = min(box[1] for box in digits), max(box[3] for box in digits)
     lost = rng.uniform(-0.3, 0.25, 4) * (first_end - first, foot - head, last_end - last, foot - head)
     lost[rng.random(4) < 0.5] = -np.inf
     left, top = int(max(0, first + lost[0])), int(max(0, head + lost[1]))
     right, bottom = int(min(width, last_end - lost[2])), int(min(height, foot - lost[3]))
     if right - left < 8 or bottom - top < 8:
-        return picture, boxes
+        return picture, drawn
     zoom = height / (bottom - top)
     size = round((right - left) * zoom), height
     left_over = Image.fromarray(picture[top:bottom, left:right]).resize(size, Image.Resampling.BICUBIC)
     moved = zoom * (np.array(boxes) - (left, top, left, top))
     outwards = np.concatenate([np.floor(moved[:, :2]), np.ceil(moved[:, 2:])], 1).astype(int)
-    return np.asarray(left_over), [tuple(box) for box in outwards.tolist()]
+    characters, moved_boxes = [character for character, _ in drawn], [tuple(box) for box in outwards.tolist()]
+    return np.asarray(left_over), list(zip(characters, moved_boxes, strict=True))
 
 
 def page(
@@ -126,7 +136,7 @@ def page(
         text: The lines, in place of random ones, separated by line ends.
     """
     width, height = size
-    lines = text.split("\n") if text is not None else [_text(rng, 12) for _ in range(int(rng.integers(1, 12)))]
+    lines = text.split("\n") if text is not None else [numbers.digits(rng, 12) for _ in range(int(rng.integers(1, 12)))]
     hand = Hand.of(rng)
     pitch = height / (len(lines) + 1)
     tall = min(pitch * float(rng.uniform(0.3, 0.6)), 0.8 * width / (1.9 * max(1, *map(len, lines))), height / 8)
@@ -137,11 +147,11 @@ def page(
         left = float(rng.uniform(0.04, 0.15)) * width
         baseline = (number + 0.8) * pitch + 0.05 * pitch * float(rng.normal())
         writer = Writer(layer, strokes, hand, tall, baseline, left, rng, slope)
-        boxes += writer.digits(content)
+        boxes += [box for _, box in writer.number(content)]
         if text is None and rng.random() < 0.25 and writer.x < 0.6 * width:
             writer.advance(1.5)
             for _ in range(int(rng.integers(3, 8))):
-                writer.sign(marks.letter(rng))
+                writer.stray("letter")
     if text is None and rng.random() < 0.3:
         place = Placement(0.8 * width, 0.9 * height, 0.1 * height / HEIGHT, 0.05 * height / HEIGHT)
         draw(layer, marks.scribble(rng), place, max(0.7, hand.pen * tall), hand.strength, rng)
@@ -194,7 +204,9 @@ def _on_paper(
     if rng.random() < 0.3:  # a ball pen's uneven ink
         layer = layer * np.clip(1 - 0.25 * np.abs(paper.smooth_noise(shape, 12, rng)), 0, 1)
     levels = ground * (1 - darkness * layer) * (1 - darkness * float(rng.uniform(0.2, 1.1)) * lines * 0.9)
-    return paper.photographed(np.clip(levels, 0, 1) * np.float32(rng.uniform(0.6, 1.0)), rng, scale_px=tall)
+    return paper.photographed(
+        np.clip(levels, 0, 1) * np.float32(rng.uniform(0.6, 1.0)), rng, scale_px=tall, harm=float(rng.choice([0.4, 1.0]))
+    )
 
 
 # --- One digit, or what is none --------------------------------------------------------------------------------------
@@ -284,7 +296,7 @@ def _no_digit(strokes: DigitStrokes, rng: np.random.Generator) -> NDArray[np.uin
     if kind == "letter":
         return _single(marks.letter(rng), rng)[0]
     if kind == "sign":
-        return _single(marks.sign(rng), rng)[0]
+        return _single(marks.sign(rng)[1], rng)[0]
     if kind == "scribble":
         return _single(marks.scribble(rng), rng)[0]
     if kind == "two":

@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from inkdigits.geometry import Box
 from inkdigits.synthesis import marks, paper
-from inkdigits.synthesis.allographs import DigitStrokes
+from inkdigits.synthesis.allographs import DigitStrokes, OwnForms, segments
+from inkdigits.synthesis.numbers import FRACTIONS
 from inkdigits.synthesis.strokes import HEIGHT, Glyph, Placement, draw
 
 
 @dataclass(frozen=True)
 class Hand:
-    """A writer's pen and manner, the same for all digits of a line. Lengths are in heights of a digit."""
+    """A writer's pen and manner, the same for all digits of a line. Lengths are in heights of a digit.
+
+    ``small_zeros`` are the height of zeros, and how far below the middle of the line they stand, where they are small.
+    """
 
     pen: float
     strength: float
@@ -27,6 +31,7 @@ class Hand:
     baseline_noise: float
     wobble: float
     joined: float
+    small_zeros: tuple[float, float] | None
 
     @staticmethod
     def of(rng: np.random.Generator) -> Hand:
@@ -34,7 +39,7 @@ class Hand:
         return Hand(
             pen=float(np.exp(rng.normal(np.log(0.085), 0.45))),
             strength=float(rng.uniform(0.5, 1.0)),
-            shear=float(rng.normal(0.1, 0.22)),
+            shear=float(rng.choice([rng.normal(0.1, 0.22), rng.uniform(0.3, 0.95)], p=[0.83, 0.17])),
             width=float(np.exp(rng.normal(0.05, 0.18))),
             spacing=float(rng.choice([rng.normal(0.04, 0.1), rng.uniform(0.1, 0.5)], p=[0.7, 0.3])),
             spacing_noise=float(rng.uniform(0.02, 0.12)),
@@ -42,6 +47,7 @@ class Hand:
             baseline_noise=float(rng.uniform(0.01, 0.08)),
             wobble=float(rng.uniform(0, 0.045)),
             joined=float(rng.choice([0.03, rng.uniform(0.2, 0.9)], p=[0.92, 0.08])),
+            small_zeros=(float(rng.uniform(0.4, 0.7)), float(rng.uniform(-0.3, 0.3))) if rng.random() < 0.1 else None,
         )
 
 
@@ -54,16 +60,18 @@ class Writer:
         baseline: Height at which the digits' middles stand, in pixels from the top.
         x: Where the next glyph begins.
         slope: How much the line falls for each pixel to the right.
+        display: The digits are those of a display of seven segments.
     """
 
     layer: NDArray[np.float32]
-    strokes: DigitStrokes
+    strokes: DigitStrokes | OwnForms
     hand: Hand
     tall: float
     baseline: float
     x: float
     rng: np.random.Generator
     slope: float = 0.0
+    display: bool = False
     _last: tuple[float, float] | None = None
 
     @property
@@ -71,26 +79,49 @@ class Writer:
         """Width of the pen in pixels."""
         return max(0.7, self.hand.pen * self.tall)
 
-    def digits(self, text: str) -> list[Box]:
-        """Set digits, now and then with dots between the thousands; spaces are gaps."""
-        boxes = []
-        grouped = self.rng.random() < 0.25
-        for position, character in enumerate(text):
+    def number(self, text: str) -> list[tuple[str, Box]]:
+        """Set digits and signs one after another; blanks are gaps, and ½ is a small 1, a slash and a small 2.
+
+        Returns:
+            every character that was drawn, from left to right, with the box of its ink.
+        """
+        drawn: list[tuple[str, Box]] = []
+        for character in text:
             if character == " ":
-                self.advance(0.7)
-                continue
-            boxes.append(self.digit(int(character)))
-            left = len(text) - position - 1
-            if (grouped and left and left % 3 == 0) or self.rng.random() < 0.02:
-                self.dot()
-        return boxes
+                self.advance(float(self.rng.uniform(0.4, 0.9)))
+            elif character in FRACTIONS:
+                drawn += self._fraction(*FRACTIONS[character])
+            else:
+                drawn.append((character, self._character(character)))
+        return drawn
+
+    def _character(self, character: str) -> Box:
+        rng = self.rng
+        if character.isdigit():
+            return self.digit(int(character))
+        if character in ".,":
+            return self.dot(character)
+        if character == "'":
+            return self.write(marks.prime(rng), float(rng.uniform(0.15, 0.35)), drop=float(rng.uniform(-0.6, -0.3)))
+        return self.sign(*marks.written_sign(character, rng))
+
+    def _fraction(self, above: str, below: str) -> list[tuple[str, Box]]:
+        rng, size = self.rng, float(self.rng.uniform(0.4, 0.65))
+        upper = self.write(self.strokes.pick(int(above), rng), size, drop=-float(rng.uniform(0.1, 0.3)))
+        slash = self.sign(marks.written_sign("/", rng)[0], float(rng.uniform(0.5, 0.9)))
+        lower = self.write(self.strokes.pick(int(below), rng), size, drop=float(rng.uniform(0.1, 0.3)))
+        return [(above, upper), ("/", slash), (below, lower)]
 
     def digit(self, label: int) -> Box:
         """Set one digit, and give its box."""
+        if self.display:
+            return self.write(segments(label, self.rng), 1.0)
         glyph = self.strokes.pick(label, self.rng)
         size = float(np.exp(self.rng.normal(0, self.hand.size_noise)))
         if label in (1, 4, 7, 9) and self.rng.random() < (0.3 if label == 1 else 0.15):  # stems that reach below the line
             return self.write(glyph, size * float(self.rng.uniform(1.1, 1.5)), drop=float(self.rng.uniform(0, 0.2)))
+        if label == 0 and self.hand.small_zeros:
+            return self.write(glyph, size * self.hand.small_zeros[0], drop=self.hand.small_zeros[1])
         if label == 0 and self.rng.random() < 0.25:  # small ones, anywhere between the foot and the head of the line
             return self.write(glyph, size * float(self.rng.uniform(0.5, 0.8)), drop=float(self.rng.uniform(-0.2, 0.2)))
         return self.write(glyph, size)
@@ -124,13 +155,24 @@ class Writer:
         self.x += max(reach + pen + gap, 0.22 * self.tall)
         return box
 
-    def sign(self, glyph: Glyph) -> None:
-        """Set something that is no digit."""
-        self.write(glyph, float(self.rng.uniform(0.4, 1.0)))
+    def sign(self, glyph: Glyph, size: float) -> Box:
+        """Set something that is no digit, and give its box."""
+        box = self.write(glyph, size)
         self._last = None
+        return box
 
-    def dot(self) -> None:
-        """A dot or comma between digits, at their foot or, as on some cheques, half-way up."""
+    def stray(self, kinds: str = "sign letter scribble") -> tuple[str, Box]:
+        """Set a sign, a letter or a scribble; the last two have the name x."""
+        rng, character = self.rng, "x"
+        kind = str(rng.choice(kinds.split()))
+        if kind == "sign":
+            character, glyph = marks.sign(rng)
+        else:
+            glyph = marks.letter(rng) if kind == "letter" else marks.scribble(rng)
+        return character, self.sign(glyph, float(rng.uniform(0.4, 1.0)))
+
+    def dot(self, character: str) -> Box:
+        """A dot or comma between digits, at their foot or, as on some cheques, half-way up; its box."""
         rng = self.rng
         place = Placement(
             x=self.x + self.tall * float(rng.uniform(-0.05, 0.1)),
@@ -138,16 +180,17 @@ class Writer:
             scale_x=self.tall / HEIGHT,
             scale_y=self.tall / HEIGHT,
         )
-        draw(self.layer, marks.dot(rng), place, self.pen_px * float(rng.uniform(0.8, 1.6)), self.hand.strength, rng)
+        pen = self.pen_px * float(rng.uniform(0.8, 1.6))
+        box = draw(self.layer, marks.dot(rng, character == ","), place, pen, self.hand.strength, rng)
         self.advance(float(rng.uniform(0, 0.3)))
+        return box
 
-    def suffix(self) -> None:
+    def suffix(self) -> tuple[str, Box]:
         """What closes an amount: a dash, =, #, a dot."""
         if self.rng.random() < 0.3:
-            self.dot()
-            return
+            return ".", self.dot(".")
         self.advance(float(self.rng.uniform(0, 0.3)))
-        self.sign(marks.sign(self.rng))
+        return self.stray("sign")
 
     def advance(self, heights: float) -> None:
         """Leave a gap."""

@@ -19,12 +19,13 @@ from inkdigits.dataset import Dataset
 from inkdigits.errors import ModelError, UsageError
 from inkdigits.geometry import intersection_over_union
 from inkdigits.inference.classifier import Classifier
-from inkdigits.inference.ctc import BLANK
+from inkdigits.inference.ctc import BLANK, SYMBOLS
 from inkdigits.inference.detector import Detector
 from inkdigits.inference.line_recogniser import LineRecogniser
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.modeling import train_reader as step
 from inkdigits.modeling.export import export_detector, export_line_recogniser, export_sheet_finder
+from inkdigits.modeling.lines import offset_targets
 from inkdigits.modeling.networks import DetectorNet, LineNet, SheetNet
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import train
@@ -38,20 +39,20 @@ pytestmark = pytest.mark.slow
 def test_offsets_are_learnt_near_the_middle_of_a_digit_alone() -> None:
     boxes = torch.zeros(1, 12, 4)
     boxes[0, 0] = torch.tensor([10.0, 4.0, 30.0, 36.0])
-    wanted, near = step.offset_targets(boxes, torch.tensor([1]), 40)
+    wanted, near = offset_targets(boxes, torch.tensor([1]), 40)
     steps = torch.nonzero(near[0]).flatten()
     assert steps.min() * 2 >= 20 - 0.36 * 20
     assert steps.max() * 2 <= 20 + 0.36 * 20
     left, right, top, bottom = (wanted[0, 10] * 40).tolist()  # time step 10 is at 21 pixels
     assert (left, right, top, bottom) == pytest.approx((11, 9, 4, 36))
-    assert not step.offset_targets(boxes, torch.tensor([0]), 40)[1].any()
+    assert not offset_targets(boxes, torch.tensor([0]), 40)[1].any()
 
 
 @pytest.fixture(scope="module")
 def tiny(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, step.ReaderSettings, Run]:
     """A project with a reader, ``tiny``, trained on next to nothing."""
     project = Project(tmp_path_factory.mktemp("reader"))
-    settings = step.ReaderSettings(500, 500, 2, 1, 16, 16, data=f"idx:{small}", run="tiny")
+    settings = step.ReaderSettings(500, 2, 96, 16, 16, data=f"idx:{small}", run="tiny")
     return project, settings, step.train_reader(settings, project)
 
 
@@ -70,7 +71,7 @@ def test_training_makes_a_reader_that_loads(tiny: tuple[Project, step.ReaderSett
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
     strips = np.full((1, 1, 40, 96), 64, np.float32)
     steps, offsets = LineRecogniser(run.model("line"))._session.run({"strips": strips})
-    assert (steps.shape, offsets.shape) == ((1, 48, 11), (1, 48, 4))
+    assert (steps.shape, offsets.shape) == ((1, 48, len(SYMBOLS)), (1, 48, 4))
     np.testing.assert_allclose(steps.sum(2), 1, atol=1e-4)
     with inkdigits.Reader(run.folder) as reader:
         assert reader.read(np.full((50, 90), 200, np.uint8), "digit").text == ""
@@ -99,11 +100,9 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
         "--digits",
         "500",
         "--lines",
-        "500",
+        "96",
         "--digit-epochs",
         "2",
-        "--line-epochs",
-        "1",
         "--pages",
         "16",
         "--sheets",
@@ -140,7 +139,7 @@ def test_nothing_is_trained_again_where_something_else_would_be_lost(
     with pytest.raises(UsageError, match="is finished, with other settings"):
         step.train_reader(replace(settings, seed=4), project, resume=True)
     with pytest.raises(UsageError, match=r"line\.onnx is finished, with other settings"):
-        step.train_reader(replace(settings, line_epochs=3), project, resume=True)
+        step.train_reader(replace(settings, lines=192), project, resume=True)
     torch.save({"identity": {}}, run.checkpoint("line"))
     with pytest.raises(UsageError, match="belongs to a run with other"):  # before the classifier is trained
         step.train_reader(replace(settings, digit_epochs=1), project, resume=True)
@@ -184,7 +183,7 @@ def test_the_exported_line_recogniser_says_what_the_network_says(tmp_path: Path)
         with torch.inference_mode():
             logits, offsets = network(strips)
         probabilities, found = session.run({"strips": strips.numpy()})
-        assert probabilities.shape == (1, width // 2, 11)
+        assert probabilities.shape == (1, width // 2, len(SYMBOLS))
         np.testing.assert_allclose(probabilities, torch.softmax(logits, 2).numpy(), atol=3e-3)  # 16-bit weights
         np.testing.assert_allclose(found, offsets.numpy(), atol=2e-2)
 
@@ -241,8 +240,8 @@ def test_the_shipped_line_recogniser_reads_synthetic_lines_of_strangers(mnist: D
     ("settings", "message"),
     [
         ({"digits": 10}, "digits is 10: it should be"),
-        ({"lines": 700}, "lines is 700: it should be a multiple of 500"),
-        ({"line_epochs": 0}, "line_epochs is 0"),
+        ({"lines": 700}, "lines is 700: it should be a multiple of 96"),
+        ({"digit_epochs": 0}, "digit_epochs is 0"),
         ({"pages": 20}, "pages is 20: it should be a multiple of 16"),
         ({"only": "cell"}, "only is 'cell': it should be 'digit', 'line', 'page' or 'sheet'"),
     ],

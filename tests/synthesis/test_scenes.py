@@ -5,8 +5,8 @@ import pytest
 
 from inkdigits.dataset import Dataset
 from inkdigits.errors import DataError
-from inkdigits.synthesis import paper, scenes
-from inkdigits.synthesis.allographs import DigitStrokes
+from inkdigits.synthesis import numbers, paper, scenes
+from inkdigits.synthesis.allographs import DigitStrokes, OwnForms
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +88,29 @@ def test_a_line_below_a_pixel_is_fainter_not_broken() -> None:
         layers.append(layer.max(0))
     assert (layers[0] > 0.1).all()
     assert (layers[0] < layers[1]).all()
+
+
+def test_signs_on_a_line_have_their_places_beside_the_digits(strokes: DigitStrokes) -> None:
+    rng = np.random.default_rng(0)
+    for text, signs in (("24/12/2023", "//"), ("12.50", "."), ("(7)", "()"), ("3 × 5", "×"), ("2½", "/"), ("10:45", ":")):
+        scene = scenes.line(strokes, rng, height=80, text=text)
+        assert scene.text == text.replace("½", "12").translate(str.maketrans("", "", " /.():×"))
+        drawn = "".join(sign for sign, _ in scene.others)
+        assert signs in drawn
+        for _, (left, top, right, bottom) in scene.others:
+            assert 0 <= left <= right <= scene.picture.shape[1]
+            assert 0 <= top <= bottom <= 80
+
+
+def test_one_writer_forms_a_digit_in_one_way(strokes: DigitStrokes) -> None:
+    rng = np.random.default_rng(0)
+    same = sum(own.pick(4, rng) is own.pick(4, rng) for own in (OwnForms(strokes) for _ in range(200)))
+    assert 120 < same < 190
+
+
+def test_random_numbers_have_signs_and_are_no_longer_than_a_strip_can_hold() -> None:
+    rng = np.random.default_rng(0)
+    texts = [numbers.number(rng, 12) for _ in range(2000)]
+    assert max(map(len, texts)) <= 14
+    assert set("".join(texts)) == set("0123456789 .,-/:+×=()%½¼¾")
+    assert 0.5 < np.mean([text.isdigit() for text in texts]) < 0.65

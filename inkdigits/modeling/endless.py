@@ -1,0 +1,74 @@
+"""What all trainings on pictures made on the fly have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import nn
+
+from inkdigits.dataset import Dataset
+from inkdigits.modeling.devices import device_of
+from inkdigits.modeling.loop import Schedule
+from inkdigits.modeling.networks import initialised
+from inkdigits.synthesis.datasets import Workers
+
+B = TypeVar("B")
+N = TypeVar("N", bound=nn.Module)
+
+#: Synthetic batches of the validation images' strokes.
+_VALIDATION_BATCHES = 16
+
+
+class Endless(Generic[B, N]):
+    """An objective whose pictures are made while its network learns from them, none of them twice.
+
+    Args:
+        make: Makes batches of pictures.
+        network: Makes the network.
+        data: MNIST, whose strokes are drawn.
+        count: Pictures to train on in all.
+        batch: Pictures of a batch.
+        epoch: An epoch is about so many pictures.
+        seed: Of the first weights, of the pictures and their order.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Attributes:
+        schedule: How it is trained.
+        validation: Batches of pictures of the validation images' strokes.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Workers, int, int], Iterator[B]],
+        network: Callable[[], N],
+        data: Dataset,
+        count: int,
+        batch: int,
+        epoch: int,
+        seed: int,
+        device: str,
+    ) -> None:
+        self.device = device_of(device)
+        epochs = max(1, round(count / epoch))
+        self.steps = count // batch // epochs
+        self.schedule = Schedule(epochs, 3e-3, 0.01, warm_up=0.1, clip_norm=5.0, ema_decay=0.998)
+        with Workers(data.split("validation").labelled()) as held_out:
+            self.validation = list(make(held_out, min(_VALIDATION_BATCHES, self.steps), seed + 1))
+        self.network = initialised(network, seed, self.device)
+        self._make = make
+        self._workers = Workers(data.split("train").labelled())
+
+    def batches(self) -> Iterator[B]:
+        """The batches of an epoch, which follow from the state of torch's generator."""
+        try:
+            yield from self._make(self._workers, self.steps, int(torch.randint(2**31, ())))
+        except BaseException:  # also where the training is interrupted: the processes would finish their work first
+            self._workers.close()
+            raise
+
+    def finish(self) -> dict[str, Any]:
+        """End the processes; nothing is fitted after the training."""
+        self._workers.close()
+        return {}

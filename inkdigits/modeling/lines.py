@@ -1,0 +1,121 @@
+"""What the line recogniser is trained with: lines made on the fly, its loss, and what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from inkdigits.dataset import Dataset
+from inkdigits.inference.ctc import BLANK, best_path
+from inkdigits.modeling.devices import mixed_precision
+from inkdigits.modeling.endless import Endless
+from inkdigits.modeling.export import export_line_recogniser
+from inkdigits.modeling.networks import LineNet
+from inkdigits.preparation.strip import STRIP_HEIGHT
+from inkdigits.synthesis.datasets import STRIPS, Strips, make_strips
+
+#: An epoch is about so many lines.
+_EPOCH = 48_000
+#: Share of the CTC loss.
+_CTC_SHARE = 0.25
+#: Box offsets are learnt at time steps no further from a middle than this share of the width.
+_MIDDLE_SHARE = 0.35
+
+
+class LineReading(Endless[Strips, LineNet]):
+    """The line recogniser, which learns from strips; arguments as of ``Endless``."""
+
+    def __init__(self, data: Dataset, count: int, seed: int, device: str) -> None:
+        super().__init__(make_strips, LineNet, data, count, STRIPS, _EPOCH, seed, device)
+
+    def losses(self) -> Iterator[torch.Tensor]:
+        """The loss of each batch of an epoch's lines."""
+        for strips in self.batches():
+            yield line_loss(self.network, LineBatch(strips, self.device))
+
+    def validate(self, network: nn.Module) -> dict[str, float]:
+        """What ``score_lines`` says of lines in others' strokes."""
+        assert isinstance(network, LineNet)
+        return score_lines(network, self.validation)
+
+    def export(self, network: nn.Module, path: Path) -> None:
+        """Write the trained network as ONNX."""
+        assert isinstance(network, LineNet)
+        export_line_recogniser(network, path)
+
+
+class LineBatch:
+    """A batch of lines as tensors.
+
+    Attributes:
+        images: float32 [N, 1, 40, W].
+        labels: int64 [N, 16].
+        lengths: int64 [N].
+        boxes: float32 [N, 16, 4].
+    """
+
+    def __init__(self, strips: Strips, device: torch.device) -> None:
+        images = torch.from_numpy(strips.images)[:, None].to(device)
+        self.images = images.float().contiguous(memory_format=torch.channels_last)
+        self.labels, self.lengths, self.boxes = (
+            torch.from_numpy(column).to(device) for column in (strips.labels, strips.lengths, strips.boxes)
+        )
+
+
+def line_loss(network: LineNet, batch: LineBatch) -> torch.Tensor:
+    """Connectionist temporal classification for what is read, and the distance of the box offsets for where it stands."""
+    with mixed_precision(batch.images.device):
+        logits, box_offsets = network(batch.images)
+    logits, box_offsets = logits.float(), box_offsets.float()
+    count, steps = logits.shape[:2]
+    log_probabilities = logits.log_softmax(2).transpose(0, 1)
+    whole = torch.full((count,), steps)
+    ctc = F.ctc_loss(log_probabilities, batch.labels, whole, batch.lengths, blank=BLANK, reduction="none", zero_infinity=True)
+    wanted, near = offset_targets(batch.boxes, batch.lengths, steps)
+    distance = (box_offsets - wanted).abs().mean(2) * near
+    return _CTC_SHARE * ctc.mean() + distance.sum() / near.sum().clamp(min=1)
+
+
+def offset_targets(boxes: torch.Tensor, lengths: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the box offsets should be at each time step, and where they are learnt.
+
+    Args:
+        boxes: float32 [N, S, 4], left, top, right, bottom in strip pixels.
+        lengths: int64 [N], how many there are.
+        steps: Time steps of the strip.
+
+    Returns:
+        float32 [N, T, 4], and bool [N, T]: the middle of a digit or sign is near.
+    """
+    x = (torch.arange(steps, device=boxes.device) + 0.5) * 2
+    middle, width = (boxes[..., 0] + boxes[..., 2]) / 2, boxes[..., 2] - boxes[..., 0]
+    away = (x[None, :, None] - middle[:, None, :]).abs() / width[:, None, :].clamp(min=6)
+    missing = torch.arange(boxes.shape[1], device=boxes.device)[None, None] >= lengths[:, None, None]
+    nearest, which = away.masked_fill(missing, torch.inf).min(2)
+    own = torch.gather(boxes, 1, which[..., None].expand(-1, -1, 4))
+    offsets = torch.stack([x - own[..., 0], own[..., 2] - x, own[..., 1], own[..., 3]], 2)
+    return offsets / STRIP_HEIGHT, nearest < _MIDDLE_SHARE
+
+
+@torch.inference_mode()
+def score_lines(network: LineNet, batches: Iterable[Strips]) -> dict[str, float]:
+    """Share of lines whose digits are read without a fault, and whose signs are too; mean distance of boxes in strip pixels."""
+    network.eval()
+    device = next(network.parameters()).device
+    digits, texts, total, distance, count = 0, 0, 0, 0.0, 0
+    for strips in batches:
+        batch = LineBatch(strips, device)
+        logits, box_offsets = network(batch.images)
+        wanted, near = offset_targets(batch.boxes, batch.lengths, logits.shape[1])
+        distance += float(((box_offsets - wanted).abs().mean(2) * near).sum()) * STRIP_HEIGHT
+        count += int(near.sum())
+        for row, labels, length in zip(logits.cpu().numpy(), strips.labels, strips.lengths, strict=True):
+            read, true = [peak.label for peak in best_path(row)], labels[:length].tolist()
+            texts += read == true
+            digits += [label for label in read if label < BLANK] == [label for label in true if label < BLANK]
+            total += 1
+    return {"digits_correct": digits / total, "texts_correct": texts / total, "offsets_off_px": distance / max(count, 1)}
