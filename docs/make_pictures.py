@@ -18,6 +18,8 @@ from inkdigits.synthesis import scenes
 from inkdigits.synthesis.allographs import DigitStrokes
 from inkdigits.synthesis.synthesize import SynthesizeSettings, maker
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # for the kinds of pictures in tests/
+
 FOLDER = Path(__file__).parent / "images"
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -95,6 +97,37 @@ def synthetic_readings(correct: bool) -> Image.Image:
     return canvas
 
 
+def pages_misread() -> Image.Image:
+    """Of each kind of picture in tests/reading/test_pages.py one that was misread, with what was read and what is true."""
+    from tests.reading.test_pages import KINDS, Sheet
+
+    images, labels = sources.prepare("mnist").split("test").labelled()
+    digits = {digit: images[labels == digit] for digit in range(10)}
+    tile, columns = (300, 250), 4
+    shown: list[Image.Image] = []
+    for number, kind in enumerate(KINDS):
+        rng = np.random.default_rng([3, number])
+        for _ in range(40):
+            sheet = Sheet(digits, rng, paper=int(rng.integers(200, 250)), ink=int(rng.integers(10, 90)))
+            true, reading = kind(sheet), inkdigits.read(sheet.picture)
+            if reading.digits_text.replace("\n", "") == "".join(filter(str.isdigit, true)):
+                continue
+            picture = reading.draw()
+            picture.thumbnail((tile[0] - 10, tile[1] - 50))
+            canvas = Image.new("RGB", tile, "white")
+            canvas.paste(picture, (0, 0))
+            told = f"{reading.text or 'nothing'}, but it is {true}".replace("\n", " / ")
+            for row, start in enumerate(range(0, min(len(told), 80), 40)):
+                place = (0, tile[1] - 46 + 18 * row)
+                ImageDraw.Draw(canvas).text(place, told[start : start + 40], (190, 40, 20), ImageFont.load_default(14))
+            shown.append(canvas)
+            break
+    page = Image.new("RGB", (columns * tile[0], -(-len(shown) // columns) * tile[1]), "white")
+    for number, canvas in enumerate(shown):
+        page.paste(canvas, (number % columns * tile[0], number // columns * tile[1]))
+    return page
+
+
 def save(picture: Image.Image, name: str) -> None:
     """Write a picture in few colours, so that it is small."""
     picture.convert("P", palette=Image.Palette.ADAPTIVE).save(FOLDER / name, optimize=True)
@@ -113,6 +146,7 @@ def main() -> None:
     save(synthetic_lines(), "synthetic_lines.png")
     save(synthetic_readings(correct=True), "read_correct.png")
     save(synthetic_readings(correct=False), "read_wrong.png")
+    save(pages_misread(), "pages_wrong.png")
 
 
 if __name__ == "__main__":

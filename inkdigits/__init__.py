@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from inkdigits.reader import Reader, find_sheet, read, read_fields, read_fields_pages, read_many, read_pages
     from inkdigits.reading.reading import Reading
     from inkdigits.reading.rectify import rectified
-    from inkdigits.reading.results import Digit, Document, Line, Page, Word
+    from inkdigits.reading.results import Digit, Document, Line, Page, Sign, Word
 
 __version__ = "0.2.0"
 
@@ -52,6 +52,7 @@ _LAZY = {
     "Reader": "reader",
     "Reading": "reading.reading",
     "Sheet": "inference.sheet_finder",
+    "Sign": "reading.results",
     "Template": "forms.template",
     "Word": "reading.results",
     "find_sheet": "reader",
@@ -83,6 +84,7 @@ __all__ = [
     "Reader",
     "Reading",
     "Sheet",
+    "Sign",
     "Template",
     "UsageError",
     "Word",

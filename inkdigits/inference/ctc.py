@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 #: Index of "nothing at this time step" among the classes.
 BLANK = 10
-#: What the line recogniser tells apart: digits, nothing, the signs of numbers, and any other writing, which is an x.
-SYMBOLS = (*"0123456789", "", *".,-/:+×=()%", "x")
+#: The signs of numbers.
+SIGNS = ".,-/:+×=()%"
+#: What the line recogniser tells apart: digits, nothing, signs, and any other writing, which is an x.
+SYMBOLS = (*"0123456789", "", *SIGNS, "x")
 
 
 class Peak(NamedTuple):
@@ -51,8 +53,8 @@ def log_probability(probabilities: NDArray[np.floating], text: Sequence[int]) ->
     Source: Graves et al., section 4.1 (forward variables).
 
     Args:
-        probabilities: float (T, 11), rows that sum to 1.
-        text: Labels, 0 to 9.
+        probabilities: float (T, C), rows that sum to 1.
+        text: Labels, none of them blank.
     """
     logs = np.log(np.maximum(probabilities, 1e-9))
     if not text:

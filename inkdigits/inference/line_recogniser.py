@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.geometry import Box, clipped, intersection_over_union, moved
-from inkdigits.inference.ctc import BLANK, SYMBOLS, best_path, log_probability
+from inkdigits.inference.ctc import BLANK, SIGNS, SYMBOLS, best_path, log_probability
 from inkdigits.inference.session import Network
 from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip, strip_scale
 
@@ -28,33 +28,51 @@ _SAME_DIGIT = 0.4
 #: Strips of pieces are filled up to one of these widths, and a batch has so many columns at most.
 _BATCH_WIDTHS, _BATCH_COLUMNS = (64, 96, 128, 192, 256, 384, 512), 8192
 
-#: What the network has said of strips, by their bytes: probabilities float32 (T, 11), box offsets float32 (T, 4).
+#: What the network has said of strips, by their bytes: probabilities float32 (T, 23), box offsets float32 (T, 4).
 Passes: TypeAlias = dict[bytes, tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
-class LineDigit:
-    """A digit that was found in a picture of a line.
+class LineSymbol:
+    """A digit, a sign or other writing that was found in a picture of a line.
 
     Attributes:
-        probabilities: float32 (11,), the ten digits and blank.
+        probabilities: float32 (23,), as in ``ctc.SYMBOLS``.
         box: left, top, right, bottom in pixels of the picture.
     """
 
     probabilities: NDArray[np.float32]
     box: Box
 
+    @property
+    def label(self) -> int:
+        """The most probable class but blank."""
+        others = self.probabilities.copy()
+        others[BLANK] = -1
+        return int(others.argmax())
+
+    @property
+    def digits(self) -> NDArray[np.float32]:
+        """float32 (11,): the ten digits, and that it is none."""
+        of_digits = self.probabilities[:BLANK]
+        return np.append(of_digits, np.maximum(1 - of_digits.sum(), 0)).astype(np.float32)
+
+    @property
+    def sign(self) -> tuple[str, float] | None:
+        """The sign that it is, and how probable that is; None where it is a digit or other writing."""
+        return (SYMBOLS[self.label], float(self.probabilities[self.label])) if SYMBOLS[self.label] in SIGNS else None
+
 
 class LineRecogniser(Network):
     """The network that reads lines: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 23] and box offsets [N, W/2, 4].
 
-    The classes are ``ctc.SYMBOLS``. Signs and other writing are told from digits, and are blank then.
+    The classes are ``ctc.SYMBOLS``.
     """
 
     KIND, INPUT, OUTPUTS = "line recogniser", "strips", ((None, None, len(SYMBOLS)), (None, None, 4))
 
-    def read(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[LineDigit]:
-        """The digits in a picture of one line, from left to right.
+    def read(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[LineSymbol]:
+        """The digits and signs in a picture of one line, from left to right.
 
         The network makes two passes, over the whole picture and over what is near the digits that it found; where the two
         differ, the text that is more probable by both passes together is taken.
@@ -64,20 +82,20 @@ class LineRecogniser(Network):
             passes: What the network has said of strips before, so that it is not asked again; what it says now is added.
         """
         passes = {} if passes is None else passes
-        first, digits = self._pass(picture, passes)
-        left, top, right, bottom = _surroundings(digits, picture.shape)
+        first, symbols = self._pass(picture, passes)
+        left, top, right, bottom = _surroundings(symbols, picture.shape)
         if bottom - top > _NEAR_ENOUGH * picture.shape[0]:
-            return digits
+            return symbols
         second, closer = self._pass(picture[top:bottom, left:right], passes)
-        closer = [LineDigit(digit.probabilities, moved(digit.box, left, top)) for digit in closer]
-        texts = [[int(digit.probabilities.argmax()) for digit in found] for found in (closer, digits)]
+        closer = [LineSymbol(symbol.probabilities, moved(symbol.box, left, top)) for symbol in closer]
+        texts = [[symbol.label for symbol in found] for found in (closer, symbols)]
         if texts[0] == texts[1]:
             return closer
         scores = [sum(max(log_probability(steps, text), _LEAST_LOG) for steps in (first, second)) for text in texts]
-        return closer if scores[0] >= scores[1] else digits
+        return closer if scores[0] >= scores[1] else symbols
 
-    def read_pieces(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[LineDigit]]:
-        """The digits in pictures that show the digits of a line and hardly more, in one pass.
+    def read_pieces(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[LineSymbol]]:
+        """The digits and signs in pictures that show the digits of a line and hardly more, in one pass.
 
         Strips of about the same length make one batch; what is said of one doesn't depend on the others.
 
@@ -90,7 +108,7 @@ class LineRecogniser(Network):
             width = next((width for width in _BATCH_WIDTHS if width >= image.shape[1]), image.shape[1])
             image = np.pad(image, ((0, 0), (0, width - image.shape[1])), constant_values=STRIP_PAPER)
             batches.setdefault(width, []).append((number, image))
-        found: dict[int, list[LineDigit]] = {}
+        found: dict[int, list[LineSymbol]] = {}
         for width, batch in batches.items():
             size = max(1, _BATCH_COLUMNS // width)
             for start in range(0, len(batch), size):
@@ -101,15 +119,14 @@ class LineRecogniser(Network):
         return [found[number] for number in range(len(pictures))]
 
     def _said(self, strips: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What the network says of strips, uint8 (N, 40, W): probabilities float32 (N, T, 11), box offsets (N, T, 4)."""
-        said, box_offsets = self._session.run({"strips": strips[:, None].astype(np.float32)})
-        probabilities = said[..., : BLANK + 1]
-        probabilities[..., BLANK] = probabilities[..., BLANK] / _TOO_CAUTIOUS + said[..., BLANK + 1 :].sum(2)
+        """What the network says of strips, uint8 (N, 40, W): probabilities float32 (N, T, 23), box offsets (N, T, 4)."""
+        probabilities, box_offsets = self._session.run({"strips": strips[:, None].astype(np.float32)})
+        probabilities[..., BLANK] /= _TOO_CAUTIOUS
         probabilities /= probabilities.sum(2, keepdims=True)
         return probabilities, box_offsets
 
-    def _pass(self, picture: NDArray[np.uint8], passes: Passes) -> tuple[NDArray[np.float32], list[LineDigit]]:
-        """The probabilities at each time step, float32 (T, 11), and the digits that they come to."""
+    def _pass(self, picture: NDArray[np.uint8], passes: Passes) -> tuple[NDArray[np.float32], list[LineSymbol]]:
+        """The probabilities at each time step, float32 (T, 23), and what they come to."""
         image = strip(picture)
         key = image.tobytes()
         if key not in passes:
@@ -119,10 +136,10 @@ class LineRecogniser(Network):
         return probabilities, decoded(probabilities, box_offsets, picture.shape)
 
 
-def _surroundings(digits: list[LineDigit], shape: tuple[int, ...]) -> Box:
+def _surroundings(symbols: list[LineSymbol], shape: tuple[int, ...]) -> Box:
     """The part of the picture that a second pass should take in; all of it where nothing was found."""
     height, width = shape[:2]
-    found = [digit.box for digit in digits if digit.probabilities[BLANK] < 0.5]
+    found = [symbol.box for symbol in symbols if symbol.label < BLANK and symbol.probabilities[BLANK] < 0.5]
     if not found:
         return 0, 0, width, height
     boxes = np.array(found)
@@ -133,27 +150,27 @@ def _surroundings(digits: list[LineDigit], shape: tuple[int, ...]) -> Box:
     return left, top, min(width, right), min(height, bottom)
 
 
-def decoded(probabilities: NDArray[np.floating], box_offsets: NDArray[np.floating], shape: tuple[int, ...]) -> list[LineDigit]:
-    """The digits of the best path with their boxes.
+def decoded(probabilities: NDArray[np.floating], box_offsets: NDArray[np.floating], shape: tuple[int, ...]) -> list[LineSymbol]:
+    """The digits and signs of the best path with their boxes.
 
     A digit with a long upstroke may be seen from two time steps. Their boxes are the same then, and the surer step counts.
 
     Args:
-        probabilities: float (T, 11).
+        probabilities: float (T, 23).
         box_offsets: float (T, 4): left and right as distances from the time step, top and bottom from the strip's upper edge,
             all in strip heights.
         shape: Of the picture, (H, W).
     """
-    digits: list[LineDigit] = []
+    symbols: list[LineSymbol] = []
     height, width = shape[:2]
     across, down = strip_scale(shape), STRIP_HEIGHT / height
     for _, step in best_path(probabilities):
         x = (step + 0.5) * 2
         left, right, top, bottom = box_offsets[step] * STRIP_HEIGHT
         box = ((x - left) / across, top / down, (x + right) / across, bottom / down)
-        digit = LineDigit(probabilities[step], clipped(box, width, height))
-        if digits and intersection_over_union(digits[-1].box, digit.box) > _SAME_DIGIT:
-            digits[-1] = max(digits[-1], digit, key=lambda one: one.probabilities[:BLANK].max())
+        symbol = LineSymbol(probabilities[step], clipped(box, width, height))
+        if symbols and intersection_over_union(symbols[-1].box, symbol.box) > _SAME_DIGIT:
+            symbols[-1] = max(symbols[-1], symbol, key=lambda one: one.probabilities[one.label])
         else:
-            digits.append(digit)
-    return digits
+            symbols.append(symbol)
+    return symbols

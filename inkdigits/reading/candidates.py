@@ -15,7 +15,7 @@ from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.preparation.digit import crops
 from inkdigits.preparation.ink import reduced, reduction
 from inkdigits.reading.layout import word_ends
-from inkdigits.reading.results import Digit, Line, Page, Word
+from inkdigits.reading.results import Digit, Line, Page, Sign, Word
 
 #: Larger pictures are looked at reduced, to this longest side in pixels: what stays is finer than any pen.
 LONGEST = 2_200
@@ -39,6 +39,7 @@ class Candidate:
         detected: Probability of a digit by the detector; None where it was not asked.
         span: Where it begins and ends along its line, and its height, in pixels; None: as its box says.
         parted: Other writing stands between it and the digit before it.
+        sign: The sign that it is rather than a digit, and how probable the line recogniser finds that.
         scores: float32 (crops, 11), what the classifier says of each crop; None before it was asked.
         probabilities: float32 (11,), calibrated, of the ten digits and of no digit; None before a network was asked.
         chosen: The crop that the probabilities are of.
@@ -51,6 +52,7 @@ class Candidate:
     detected: float | None = None
     span: tuple[float, float, float] | None = None
     parted: bool = False
+    sign: tuple[str, float] | None = None
     scores: NDArray[np.float32] | None = None
     probabilities: NDArray[np.float32] | None = None
     chosen: NDArray[np.uint8] | None = None
@@ -73,6 +75,13 @@ class Candidate:
         probabilities = self.known()[:NON_DIGIT]
         best = int(probabilities.argmax())
         return Digit(best if probabilities[best] >= min_confidence else None, probabilities, self.box, self.chosen)
+
+    def character(self, min_confidence: float) -> Digit | Sign:
+        """The digit or sign, with a label where its confidence is at least ``min_confidence``."""
+        if self.sign is None:
+            return self.digit(min_confidence)
+        best, confidence = self.sign
+        return Sign(best if confidence >= min_confidence else None, best, confidence, self.box)
 
     def moved(self, x: int, y: int) -> Candidate:
         """The same candidate, seen from the picture in which this one's upper left corner lies at ``(x, y)``."""
@@ -111,33 +120,35 @@ class PageCandidates:
         """
         lines, ignored = [], list(self.ignored)
         for candidates in self.lines:
-            digits: list[Candidate] = []
-            parted = False  # by what is no digit
+            kept: list[Candidate] = []
+            parted = False  # by what is neither digit nor sign
+            has_digits = any(candidate.is_digit(self.non_digit_limit) for candidate in candidates)
             for candidate in candidates:
-                if candidate.is_digit(self.non_digit_limit):
-                    digits.append(replace(candidate, parted=candidate.parted or parted))
+                if candidate.is_digit(self.non_digit_limit) or (candidate.sign and has_digits):
+                    kept.append(replace(candidate, parted=candidate.parted or parted))
                     parted = False
                 else:
                     ignored.append(candidate.box)
                     parted = parted or candidate.parted
-            if digits:
-                lines.append(_line(digits, min_confidence))
+            if kept:
+                lines.append(_line(kept, min_confidence))
         return Page(tuple(lines), tuple(ignored), size, number)
 
 
 def _line(candidates: Sequence[Candidate], min_confidence: float) -> Line:
-    """A line of digits, parted into words at wide gaps and where other writing stands between them."""
+    """A line of digits and signs, parted into words at wide gaps and where other writing stands between them."""
     spans = [one.span or (one.box[0], one.box[2], one.box[3] - one.box[1]) for one in candidates]
     starts, ends, heights = zip(*spans, strict=True)
     cuts = set(word_ends(starts, ends, max(heights)))
     cuts |= {number for number, candidate in enumerate(candidates) if candidate.parted and number}
-    digits = [candidate.digit(min_confidence) for candidate in candidates]
-    return Line(tuple(Word(tuple(digits[start:end])) for start, end in itertools.pairwise(sorted({0, *cuts}))))
+    characters = [candidate.character(min_confidence) for candidate in candidates]
+    return Line(tuple(Word(tuple(characters[start:end])) for start, end in itertools.pairwise(sorted({0, *cuts}))))
 
 
 def mean_confidence(candidates: Sequence[Candidate]) -> float:
-    """Mean confidence of some candidates; 0 where there are none."""
-    return float(np.mean([candidate.confidence() for candidate in candidates])) if candidates else 0.0
+    """Mean confidence of the digits among some candidates; 0 where there are none."""
+    confidences = [candidate.confidence() for candidate in candidates if candidate.sign is None]
+    return float(np.mean(confidences)) if confidences else 0.0
 
 
 def digit_candidates(picture: NDArray[np.uint8]) -> list[Candidate]:

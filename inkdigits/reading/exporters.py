@@ -149,11 +149,11 @@ def _hocr_line(line: Line) -> str:
 
 def _hocr_word(word: Word) -> str:
     characters = "".join(
-        f'<span class="ocrx_cinfo" title="x_bboxes {" ".join(map(str, digit.box))}; x_conf {100 * digit.confidence:.2f}">'
-        f"{digit.text}</span>"
-        for digit in word.digits
+        f'<span class="ocrx_cinfo" title="x_bboxes {" ".join(map(str, character.box))};'
+        f' x_conf {100 * character.confidence:.2f}">{character.text}</span>'
+        for character in word.characters
     )
-    least = 100 * min((digit.confidence for digit in word.digits), default=0.0)
+    least = 100 * min((character.confidence for character in word.characters), default=0.0)
     return f'<span class="ocrx_word" title="{_bbox(word.box)}; x_wconf {least:.0f}">{characters}</span>'
 
 

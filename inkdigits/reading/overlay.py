@@ -61,11 +61,11 @@ def _overlay(picture: Image.Image, page: Page) -> Image.Image:
     width = max(1, round(max(size) / 600))
     for box in page.ignored:
         pen.rectangle([v * scale for v in box], outline=IGNORED, width=1)
-    for digit in page.digits:
-        colour = UNSURE if digit.label is None else SURE
-        left, top, right, bottom = (v * scale for v in digit.box)
+    for character in (character for line in page.lines for word in line.words for character in word.characters):
+        colour = UNSURE if character.label is None else SURE if isinstance(character, Digit) else OTHER
+        left, top, right, bottom = (v * scale for v in character.box)
         pen.rectangle((left, top, right, bottom), outline=colour, width=width)
-        label = str(digit.best) + ("?" if digit.label is None else "")
+        label = str(character.best) + ("?" if character.label is None else "")
         font = ImageFont.load_default(max(10, min(36, (bottom - top) / 3)))
         tag = pen.textbbox((left, top), label, font=font, anchor="lb" if top > 24 else "lt")
         pen.rectangle((tag[0] - 2, tag[1] - 2, tag[2] + 2, tag[3] + 2), fill=colour)

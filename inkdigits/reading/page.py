@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from inkdigits.errors import UsageError
 from inkdigits.geometry import Box, around, clipped, corners_of, intersection_over_union, shares_along
 from inkdigits.inference.detector import Found, separate
-from inkdigits.inference.line_recogniser import LineDigit
+from inkdigits.inference.line_recogniser import LineSymbol
 from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.preparation.digit import crops
 from inkdigits.reading.candidates import LONE_NON_DIGIT_LIMIT, Candidate, PageCandidates, digit_candidates, mean_confidence
 from inkdigits.reading.cutting import Cut, cut
 from inkdigits.reading.layout import direction, pieces_of
-from inkdigits.reading.recogniser import Recogniser
+from inkdigits.reading.recogniser import Recogniser, sure_sign
 
 #: ``digit``: all ink is one digit; ``line``: digits stand on one line; ``page``: anywhere; ``auto``: the same as ``page``.
 Mode: TypeAlias = Literal["auto", "digit", "line", "page"]
@@ -49,6 +49,8 @@ _THUMBNAIL, _SAME_PLACE = 48, 0.4
 _REACHED_INTO, _MARGIN = 0.08, 0.25
 #: The line recogniser and the detector mean the same digit if their middles are no further apart than this share of its height.
 _SAME_DIGIT = 0.4
+#: … and a sign at the place of a digit is the same as it if it has at least this share of its height.
+_TALL_SIGN = 0.5
 #: What the line recogniser has read where the detector saw no digit by itself is one if the first is so sure of it, and the
 #: second has seen a trace of one.
 _SURE_PART, _TRACE = 0.7, 0.3
@@ -136,10 +138,11 @@ def _is_line(digits: Found, turn: float, shape: tuple[int, ...]) -> bool:
 
 def _agreed(line: Sequence[Candidate], digits: Found) -> bool:
     """Whether the line recogniser has read most digits that the detector has seen, and hardly more, such as walls."""
-    if len(line) < (1 - _MOST_DOUBTED) * len(digits):
+    read = [candidate for candidate in line if candidate.sign is None]
+    if len(read) < (1 - _MOST_DOUBTED) * len(digits):
         return False
-    doubted = sum(candidate.detected is not None and candidate.detected < _DOUBTED for candidate in line)
-    return doubted <= _MOST_DOUBTED * len(line)
+    doubted = sum(candidate.detected is not None and candidate.detected < _DOUBTED for candidate in read)
+    return doubted <= _MOST_DOUBTED * len(read)
 
 
 def _read(picture: NDArray[np.uint8], looked: _Looked, turn: float, recogniser: Recogniser) -> list[list[Candidate]]:
@@ -195,12 +198,13 @@ def _boxes(found: Found, shape: tuple[int, ...]) -> list[Box]:
 
 
 def _of_piece(
-    piece: Cut, read: Sequence[LineDigit], looked: _Looked, along: NDArray[np.float64], shape: tuple[int, ...]
+    piece: Cut, read: Sequence[LineSymbol], looked: _Looked, along: NDArray[np.float64], shape: tuple[int, ...]
 ) -> list[Candidate]:
     """The candidates of a piece, from left to right: where the detector saw digits, with what the line recogniser has read.
 
     What it has read elsewhere is a digit if the detector has seen at least a trace of one there, as it may of two that touch;
-    else it is a wall, a slash, a letter. And a digit that was read once was perhaps seen twice.
+    else it is a wall or a letter. And a digit that was read once was perhaps seen twice. What is a sign, the line recogniser
+    says alone.
 
     Args:
         along: float64 (2,), the unit vector along the line that the piece is a part of.
@@ -214,22 +218,24 @@ def _of_piece(
             continue
         candidate = _candidate(piece, place, along, shape)
         candidate.detected = float(looked.digits.scores[rows[number], 0])
-        candidate.second = _NOTHING_READ if match is None else read[match].probabilities
+        candidate.second = _NOTHING_READ if match is None else read[match].digits
+        candidate.sign = None if match is None else sure_sign(read[match])
         if match is None or _stands_alone(places, number):
             candidate.crops = crops(_with_paper(piece.picture, place))[0]
         found.append((float(place[0] + place[2]), candidate))
     others = np.delete(looked.digits.centres, rows, axis=0)
-    for number, digit in enumerate(read):
-        if number in matches.values() or digit.probabilities[:NON_DIGIT].max() < _SURE_PART:
+    for number, symbol in enumerate(read):
+        sign = sure_sign(symbol)
+        if number in matches.values() or not (sign or symbol.probabilities[:NON_DIGIT].max() >= _SURE_PART):
             continue
-        place = np.array(digit.box, np.float64)
+        place = np.array(symbol.box, np.float64)
         corners = piece.on_page(place)
         support = looked.seen.support(corners)
         across, lower = shares_along(corners, others)
         elsewhere = ((across > 0) & (across < 1) & (lower > 0) & (lower < 1)).any()  # a digit that another piece reads
-        if support >= _TRACE and not elsewhere:
+        if (sign or support >= _TRACE) and not elsewhere:
             candidate = _candidate(piece, place, along, shape)
-            candidate.second, candidate.detected = digit.probabilities, support
+            candidate.second, candidate.detected, candidate.sign = symbol.digits, support, sign
             found.append((float(place[0] + place[2]), candidate))
     return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
 
@@ -256,11 +262,11 @@ def _with_paper(picture: NDArray[np.uint8], place: NDArray[np.float64]) -> NDArr
     return picture[y0:y1, x0:x1]
 
 
-def _matched(places: NDArray[np.float64], read: Sequence[LineDigit]) -> dict[int, int]:
-    """Which of the read digits stands at which place: the nearest pairs first."""
+def _matched(places: NDArray[np.float64], read: Sequence[LineSymbol]) -> dict[int, int]:
+    """Which of the read symbols stands at which place: the nearest pairs first. Dots and dashes stand at none."""
     if not read:
         return {}
-    boxes = np.array([digit.box for digit in read], np.float64)
+    boxes = np.array([symbol.box for symbol in read], np.float64)
     middles, own = (boxes[:, 0] + boxes[:, 2]) / 2, (places[:, 0] + places[:, 2]) / 2
     away = np.abs(own[:, None] - middles[None])
     heights = places[:, 3] - places[:, 1]
@@ -268,6 +274,8 @@ def _matched(places: NDArray[np.float64], read: Sequence[LineDigit]) -> dict[int
     for flat in np.argsort(away, axis=None, kind="stable").tolist():
         number, match = divmod(flat, len(read))
         if away[number, match] > _SAME_DIGIT * heights[number]:
+            continue
+        if read[match].sign and boxes[match, 3] - boxes[match, 1] < _TALL_SIGN * heights[number]:
             continue
         if number not in pairs and match not in pairs.values():
             pairs[number] = match

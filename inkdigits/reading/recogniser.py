@@ -11,7 +11,7 @@ from inkdigits.errors import ModelError
 from inkdigits.geometry import Box, around, corners_of
 from inkdigits.inference.classifier import Classifier
 from inkdigits.inference.detector import Detector, Found, separate
-from inkdigits.inference.line_recogniser import LineRecogniser, Passes
+from inkdigits.inference.line_recogniser import LineRecogniser, LineSymbol, Passes
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.inference.tasks import NON_DIGIT, READER
 from inkdigits.reading.candidates import Candidate, mean_confidence
@@ -34,6 +34,8 @@ _OWN_WEIGHT, _SEEN_WEIGHT, _SEEN_BIAS = 0.8, 1.7, 1.0
 _LEAST = 1e-6
 #: A line whose digits are less sure than this on average, or less high than this share of the picture, gets a further pass.
 _CLEAR_LINE, _LARGE_SHARE = 0.8, 0.35
+#: A symbol is a sign from this probability on.
+_SURE_SIGN = 0.5
 #: … over where the detector sees digits with at least this probability.
 _SEEN = 0.4
 
@@ -123,7 +125,7 @@ class Recogniser:
             candidates: Filled in: the probabilities of the doubtful ones, and of those that were read in their lines alone.
         """
         for candidate in candidates:
-            if candidate.scores is None:
+            if candidate.scores is None or candidate.sign:
                 if candidate.second is not None:
                     candidate.probabilities = _temperature_scaled(_logs(candidate.second), _LINE_TEMPERATURE)
                 continue
@@ -145,7 +147,7 @@ class Recogniser:
             candidates: Filled in: the probabilities of those that the detector has seen.
         """
         for candidate in candidates:
-            if candidate.detected is None:
+            if candidate.detected is None or candidate.sign:
                 continue
             probabilities = candidate.known()
             none = float(np.clip(probabilities[NON_DIGIT], _LEAST, 1 - _LEAST))
@@ -163,7 +165,7 @@ class Recogniser:
         found: list[NDArray[np.float32]] = []
         passes: Passes = {}
         for picture in (context, np.pad(context, max(context.shape) // 4, constant_values=paper)):
-            digits = [digit.probabilities for digit in self.line_recogniser.read(picture, passes)]
+            digits = [symbol.digits for symbol in self.line_recogniser.read(picture, passes)]
             digits = [probabilities for probabilities in digits if probabilities[NON_DIGIT] < 0.5]
             found += digits if len(digits) == 1 else []
         return np.mean(found, axis=0) if found else None
@@ -187,20 +189,27 @@ class Recogniser:
         candidates = self._read_line(picture, passes)
         if not len(found):
             return candidates
-        heights = [candidate.box[3] - candidate.box[1] for candidate in candidates]
-        if mean_confidence(candidates) < _CLEAR_LINE or np.median(heights) < _LARGE_SHARE * picture.shape[0]:
+        heights = [one.box[3] - one.box[1] for one in candidates if one.sign is None]
+        if not heights or mean_confidence(candidates) < _CLEAR_LINE or np.median(heights) < _LARGE_SHARE * picture.shape[0]:
             left, top, right, bottom = _clearest_line(found, picture.shape)
             closer = [candidate.moved(left, top) for candidate in self._read_line(picture[top:bottom, left:right], passes)]
-            candidates = max(candidates, closer, key=lambda some: sum(candidate.confidence() - 0.5 for candidate in some))
+            candidates = max(candidates, closer, key=lambda some: sum(one.confidence() - 0.5 for one in some if not one.sign))
         for candidate in candidates:
             candidate.detected = seen.support(corners_of(candidate.box))
         return candidates
 
     def _read_line(self, picture: NDArray[np.uint8], passes: Passes) -> list[Candidate]:
         return [
-            Candidate(digit.box, probabilities=_temperature_scaled(_logs(digit.probabilities), _LINE_TEMPERATURE))
-            for digit in self.line_recogniser.read(picture, passes)
+            Candidate(
+                symbol.box, probabilities=_temperature_scaled(_logs(symbol.digits), _LINE_TEMPERATURE), sign=sure_sign(symbol)
+            )
+            for symbol in self.line_recogniser.read(picture, passes)
         ]
+
+
+def sure_sign(symbol: LineSymbol) -> tuple[str, float] | None:
+    """The sign that a symbol of a line is, where that is more probable than all else together."""
+    return symbol.sign if symbol.sign and symbol.sign[1] >= _SURE_SIGN else None
 
 
 def _clearest_line(found: Found, shape: tuple[int, ...]) -> Box:

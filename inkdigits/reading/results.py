@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.geometry import Box, enclosing
+from inkdigits.reading.values import value_of
 
 if TYPE_CHECKING:
     from inkdigits.images import Picture
+    from inkdigits.reading.schema import WordSchema
 
 #: What stands in the text for a digit that the reader is unsure of.
 UNSURE = "?"
 #: Version of the form that ``Document.to_dict`` gives; it rises when a key changes its meaning or goes.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,34 +85,65 @@ class Digit:
 
 
 @dataclass(frozen=True)
-class Word:
-    """Digits that belong together: a number, as far as the spacing tells it.
+class Sign:
+    """A sign among digits.
 
     Attributes:
-        digits: From left to right.
+        label: One of ``.,-/:+×=()%``, or None where the reader is unsure.
+        best: The most probable one, sure or not.
+        confidence: Its probability, in [0, 1].
+        box: As of a digit.
     """
 
-    digits: tuple[Digit, ...]
+    label: str | None
+    best: str
+    confidence: float
+    box: Box
+
+    @property
+    def text(self) -> str:
+        """The label, with ``?`` where the reader is unsure."""
+        return UNSURE if self.label is None else self.label
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything in plain values."""
+        return {"label": self.label, "best": self.best, "confidence": self.confidence, "box": list(self.box)}
+
+
+@dataclass(frozen=True)
+class Word:
+    """Digits and signs that belong together: a number, as far as the spacing tells it.
+
+    Attributes:
+        characters: From left to right.
+    """
+
+    characters: tuple[Digit | Sign, ...]
+
+    @property
+    def digits(self) -> tuple[Digit, ...]:
+        """The digits alone, from left to right."""
+        return tuple(character for character in self.characters if isinstance(character, Digit))
 
     @property
     def text(self) -> str:
         """The labels, with ``?`` where the reader is unsure."""
-        return "".join(digit.text for digit in self.digits)
+        return "".join(character.text for character in self.characters)
 
     @property
     def best_text(self) -> str:
-        """The best guess for every digit."""
-        return "".join(str(digit.best) for digit in self.digits)
+        """The best guess for every digit and sign."""
+        return "".join(str(character.best) for character in self.characters)
 
     @property
     def value(self) -> Decimal | None:
-        """The number; None where a digit is unsure or there is none."""
-        return Decimal(self.text) if self.digits and UNSURE not in self.text else None
+        """The number; None where a digit or sign is unsure or it is none. ``values.value_of`` says how marks are taken."""
+        return value_of(self.text)
 
     @property
     def box(self) -> Box:
-        """The box around all digits; ``(0, 0, 0, 0)`` where there are none."""
-        return enclosing(digit.box for digit in self.digits)
+        """The box around all characters; ``(0, 0, 0, 0)`` where there are none."""
+        return enclosing(character.box for character in self.characters)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain values."""
@@ -120,6 +153,11 @@ class Word:
             "value": None if self.value is None else str(self.value),
             "box": list(self.box),
             "digits": [digit.to_dict() for digit in self.digits],
+            "signs": [
+                {"position": position, **sign.to_dict()}
+                for position, sign in enumerate(self.characters)
+                if isinstance(sign, Sign)
+            ],
         }
 
 
@@ -150,13 +188,13 @@ class Line:
 
     @property
     def digits_text(self) -> str:
-        """The labels alone, without blanks, with ``?`` where the reader is unsure."""
-        return "".join(word.text for word in self.words)
+        """The digits' labels alone, without blanks and signs, with ``?`` where the reader is unsure."""
+        return "".join(digit.text for digit in self.digits)
 
     @property
     def box(self) -> Box:
-        """The box around all digits; ``(0, 0, 0, 0)`` where there are none."""
-        return enclosing(digit.box for digit in self.digits)
+        """The box around all words; ``(0, 0, 0, 0)`` where there are none."""
+        return enclosing(character.box for word in self.words for character in word.characters)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything in plain values."""
@@ -280,16 +318,18 @@ class Document:
 
         pages = []
         for page in checked(content, SCHEMA_VERSION).pages:
-            lines = [
-                Line(tuple(Word(tuple(_digit(d.label, d.probabilities, d.box) for d in word.digits)) for word in line.words))
-                for line in page.lines
-            ]
+            lines = [Line(tuple(_word(word) for word in line.words)) for line in page.lines]
             pages.append(Page(tuple(lines), tuple(page.ignored), page.size, page.number))
         return cls(tuple(pages))
 
 
-def _digit(label: int | None, probabilities: tuple[float, ...], box: Box) -> Digit:
-    return Digit(label, np.array(probabilities, np.float32), box)
+def _word(word: WordSchema) -> Word:
+    characters: list[Digit | Sign] = [
+        Digit(digit.label, np.array(digit.probabilities, np.float32), digit.box) for digit in word.digits
+    ]
+    for sign in word.signs:  # from left to right
+        characters.insert(sign.position, Sign(sign.label, sign.best, sign.confidence, sign.box))
+    return Word(tuple(characters))
 
 
 # --- Tables ---------------------------------------------------------------------------------------------------------
@@ -347,8 +387,9 @@ def _direction(page: Page) -> NDArray[np.float64]:
 
 def _span(word: Word, along: NDArray[np.float64]) -> tuple[float, float]:
     """Where a word's middle part begins and ends along its line: between the middles of its outer digits, and some more."""
-    places = [float(_middle(digit.box) @ along) for digit in word.digits]
-    half = _MIDDLE_PART / 2 * min(word.digits[0].box[2] - word.digits[0].box[0], word.digits[0].box[3] - word.digits[0].box[1])
+    places = [float(_middle(character.box) @ along) for character in word.characters]
+    left, top, right, bottom = word.characters[0].box
+    half = _MIDDLE_PART / 2 * min(right - left, bottom - top)
     return min(places) - half, max(places) + half
 
 

@@ -29,6 +29,16 @@ class DigitSchema(_Schema):
     box: BoxSchema
 
 
+class SignSchema(_Schema):
+    """A sign, at a position among the word's characters, from 0."""
+
+    position: Annotated[int, Field(strict=True, ge=0)]
+    label: Annotated[str, Field(min_length=1, max_length=1)] | None
+    best: Annotated[str, Field(min_length=1, max_length=1)]
+    confidence: Probability
+    box: BoxSchema
+
+
 class WordSchema(_Schema):
     """A word; ``value`` is a number as text, so that no digit of it is lost."""
 
@@ -37,6 +47,7 @@ class WordSchema(_Schema):
     value: str | None
     box: BoxSchema
     digits: tuple[DigitSchema, ...]
+    signs: tuple[SignSchema, ...]
 
 
 class LineSchema(_Schema):

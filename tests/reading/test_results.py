@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 import inkdigits
 from inkdigits.errors import DataError
-from inkdigits.reading.results import SCHEMA_VERSION, Digit, Document, Line, Page, Word
+from inkdigits.reading.results import SCHEMA_VERSION, Digit, Document, Line, Page, Sign, Word
+from inkdigits.reading.values import value_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -37,6 +38,44 @@ def test_unsure_is_a_question_mark_and_the_best_guess_stays() -> None:
 def test_the_value_of_a_word(labels: tuple[int | None, ...], value: Decimal | None) -> None:
     word = Word(tuple(digit(label) for label in labels))
     assert word.value == (Decimal("9" * 40) if len(labels) == 40 else value)
+
+
+def test_signs_stand_among_the_digits() -> None:
+    point, slash = Sign(".", ".", 0.9, (6, 7, 8, 9)), Sign(None, "/", 0.4, (12, 0, 15, 9))
+    word = Word((digit(1), digit(2), point, digit(5)))
+    date = Word((digit(3, (9, 0, 12, 9)), slash, digit(4, (16, 0, 19, 9))))
+    line = Line((word, date))
+    assert (word.text, word.best_text, word.value) == ("12.5", "12.5", Decimal("12.5"))
+    assert (date.text, date.best_text, date.value) == ("3?4", "3/4", None)
+    assert line.text == "12.5 3?4"
+    assert line.digits_text == "12534"
+    assert len(line.digits) == 5
+    reading = inkdigits.Reading((Page((line,)),))
+    assert inkdigits.Reading.from_dict(json.loads(reading.to_json())) == reading
+    assert reading.to_hocr().count("ocrx_cinfo") == 8  # and once as a capability
+    assert len(reading.to_csv().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *[
+            ("12", "12"),
+            ("0042", "42"),
+            ("12.50", "12.50"),
+            ("12,5", "12.5"),
+            ("-3", "-3"),
+            ("+7.25", "7.25"),
+            ("0.125", "0.125"),
+        ],
+        *[("1.234.567", "1234567"), ("1,234.50", "1234.50"), ("1.234,5", "1234.5"), ("12345.678", "12345.678")],
+        *[("48000,-", "48000"), ("480--", "480"), ("75=", "75"), ("9.", "9")],
+        *[("1.234", None), ("24.12.2023", None), ("3/4", None), ("12:30", None), ("(7)", None), ("?2", None), ("", None)],
+        *[("1.2.3", None), ("1,23.456", None), ("-", None), ("12..5", None), ("1.234,567.8", None)],
+    ],
+)
+def test_what_a_text_is_worth(text: str, value: str | None) -> None:
+    assert value_of(text) == (None if value is None else Decimal(value))
 
 
 def test_what_is_empty_is_no_error() -> None:
@@ -108,7 +147,7 @@ def spoilt(change: str) -> Any:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("version", "has the schema version 2, not 1: read the picture again"),
+        ("version", "has the schema version 3, not 2: read the picture again"),
         ("label", r"digits\[0\].label is 12: it should be less than or equal to 9"),
         ("box", r"digits\[0\].box lacks 3"),
         ("probabilities", r"probabilities is .*at least 10 items"),
