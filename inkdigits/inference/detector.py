@@ -99,12 +99,20 @@ class Detector(Network):
         """The digits and other writing in a picture, uint8 (H, W), each once, the most probable first."""
         return separate(self.look(picture))
 
-    def look_sideways(self, picture: NDArray[np.uint8]) -> Found:
-        """As ``look``, of the picture laid on its side: the network knows upright digits best, and those upside down."""
-        found = self.look(np.ascontiguousarray(np.rot90(picture)))
-        centres = np.stack([picture.shape[1] - found.centres[:, 1], found.centres[:, 0]], 1)
-        ups = np.stack([-found.ups[:, 1], found.ups[:, 0]], 1)
-        return Found(found.scores, centres, ups, found.half_widths, found.labels)
+    def look_turned(self, picture: NDArray[np.uint8], turn: float) -> Found:
+        """As ``look``, of the picture turned upright: the network knows level lines best, even if it sees others too.
+
+        Args:
+            picture: uint8 (H, W).
+            turn: The angle by which its lines are turned clockwise, in radians.
+        """
+        paper = int(np.median(np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])))
+        image = Image.fromarray(picture).rotate(np.degrees(turn), Image.Resampling.BILINEAR, expand=True, fillcolor=paper)
+        found = self.look(np.asarray(image))
+        back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]], np.float32)  # row vectors, clockwise
+        middle, own = np.array(image.size, np.float32) / 2, np.array(picture.shape[::-1], np.float32) / 2
+        centres = (found.centres - middle) @ back + own
+        return Found(found.scores, centres.astype(np.float32), found.ups @ back, found.half_widths, found.labels)
 
     def look(self, picture: NDArray[np.uint8]) -> Found:
         """What is seen in a picture in each of several scales, since the network knows digits of 10 to 60 pixels.

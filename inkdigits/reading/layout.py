@@ -125,13 +125,13 @@ class _Upright:
 
 
 def direction(found: Found) -> float:
-    """The angle by which a page's lines are turned clockwise, in radians: what most of its digits agree about.
+    """The angle by which a page's lines are turned clockwise, in radians: what most of its marks agree about.
 
     Args:
-        found: The digits, at least one.
+        found: The marks, at least one.
     """
     angles = np.arctan2(found.ups[:, 0], -found.ups[:, 1]).astype(np.float64)
-    weights = found.scores[:, 0].astype(np.float64)
+    weights = found.scores.max(1).astype(np.float64)
     candidates = angles if len(angles) <= 200 else angles[np.linspace(0, len(angles) - 1, 200).astype(int)]
     apart = np.abs((angles[None] - candidates[:, None] + np.pi) % (2 * np.pi) - np.pi)
     agreed = apart <= np.radians(_AGREED_DEG)

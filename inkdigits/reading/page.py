@@ -31,9 +31,8 @@ _DOUBTFUL_DIGIT = 0.5
 #: Beside is up to so many heights from middle to middle, and no more half heights above or below; and heights are alike up to
 #: this ratio.
 _BESIDE, _OFF_LINE, _ALIKE = 3.0, 0.6, 1.6
-#: A picture whose digits beyond doubt have a smaller share of all probabilities is looked at on its side, too; that counts if
-#: they come to so many times more.
-_MOST_CLEAR, _SIDEWAYS = 0.6, 1.5
+#: A picture in which all seems to be turned by more than this is looked at once more, turned upright.
+_ASKEW_DEG = 10.0
 #: A page whose digits are less sure than this on average is read upside down, too; that counts if they are so much surer then.
 _UPRIGHT, _CLEARER = 0.9, 0.1
 #: A picture shows a line and hardly more if the line is turned no further, the picture is so many times as wide as it is high,
@@ -90,10 +89,10 @@ def check_mode(mode: str) -> None:
 def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser) -> PageCandidates:
     seen = recogniser.detector.look(picture)
     found = separate(seen)
-    if not _legible(found):
-        sideways = recogniser.detector.look_sideways(picture)
-        if _clearness(other := separate(sideways)) > _SIDEWAYS * _clearness(found):
-            seen, found = sideways, other
+    if len(found) and abs(turn := direction(found)) > np.radians(_ASKEW_DEG):
+        upright = recogniser.detector.look_turned(picture, turn)
+        if _clearness(other := separate(upright)) > _clearness(found):
+            seen, found = upright, other
     is_digit = (found.scores[:, 0] >= _DIGIT) & (found.scores[:, 0] >= found.scores[:, 1])
     digits, others = _clear(found[is_digit]), found[~is_digit & (found.scores[:, 1] >= _OTHER)]
     lone = _lone_digit(picture, digits, seen)
@@ -119,11 +118,6 @@ def _clearness(found: Found) -> float:
     """The sum of the probabilities of all digits beyond doubt."""
     scores = found.scores[:, 0]
     return float(scores[scores >= _CLEAR_DIGIT].sum())
-
-
-def _legible(found: Found) -> bool:
-    """Whether most of what may be digits are digits beyond doubt, or there is nothing."""
-    return _clearness(found) >= _MOST_CLEAR * float(found.scores[found.scores[:, 0] >= _DIGIT, 0].sum())
 
 
 def _is_line(digits: Found, turn: float, shape: tuple[int, ...]) -> bool:

@@ -19,6 +19,10 @@ pytestmark = pytest.mark.slow
 COUNT = 20
 
 
+#: Signs that are drawn, and the room that each takes in heights of a digit.
+SIGNS = {"/": 0.65, "-": 0.75, "=": 0.8, "+": 0.8, ".": 0.4, ":": 0.45}
+
+
 @dataclass
 class Sheet:
     """A sheet that is written on: paper and ink as a picture in grey, its width and height in pixels."""
@@ -34,8 +38,11 @@ class Sheet:
         self.picture = Image.new("L", (self.width, self.height), self.paper)
 
     def write(self, text: str, x: float, y: float, tall: float, pitch: float = 0.8) -> float:
-        """Digits of MNIST's test set from ``(x, y)``, their upper left corner; blanks are gaps. Gives back where they end."""
+        """Digits of MNIST and signs from ``(x, y)``, their upper left corner; blanks are gaps. Gives back their end."""
         for character in text:
+            if character in SIGNS:
+                x += self.sign(character, x, y, tall)
+                continue
             if character != " ":
                 image = Image.fromarray(self.digits[int(character)][int(self.rng.integers(len(self.digits[int(character)])))])
                 side = round(tall * 28 / 20)
@@ -43,6 +50,24 @@ class Sheet:
                 self.picture.paste(self.ink, (round(x - 4 * tall / 20), round(y - 4 * tall / 20)), mask)
             x += pitch * tall
         return x
+
+    def sign(self, character: str, x: float, y: float, tall: float) -> float:
+        """A sign as lines and dots of a pen; gives back how much room it takes."""
+        pen, width, room = ImageDraw.Draw(self.picture), max(2, round(tall / 11)), SIGNS[character]
+        jitter = self.rng.normal(0, 0.02 * tall, 4)
+        x += 0.2 * tall
+        if character == "/":
+            pen.line((x + jitter[0], y + 1.08 * tall, x + 0.4 * tall + jitter[1], y - 0.08 * tall), self.ink, width)
+        elif character in "-=+":
+            for level in (0.45, 0.68) if character == "=" else (0.55,):
+                pen.line((x, y + level * tall + jitter[0], x + 0.42 * tall, y + level * tall + jitter[1]), self.ink, width)
+            if character == "+":
+                pen.line((x + 0.2 * tall, y + 0.32 * tall, x + 0.22 * tall, y + 0.8 * tall), self.ink, width)
+        else:
+            for level in (0.3, 0.75) if character == ":" else (0.95,):
+                middle, radius = y + level * tall, 0.07 * tall
+                pen.ellipse((x - radius, middle - radius, x + radius, middle + radius), self.ink)
+        return room * tall
 
     def lines(self, texts: list[str], x: float, y: float, tall: float, pitch: float = 1.7) -> str:
         for number, text in enumerate(texts):
@@ -197,6 +222,15 @@ def dark_and_light(sheet: Sheet) -> str:
     return "\n".join(" ".join(row) for row in rows)
 
 
+def signs(sheet: Sheet) -> str:
+    """An amount, a date or a time, and a small sum."""
+    rng = sheet.rng
+    day = "/".join(number(rng, 2, 2) for _ in range(3))
+    middle = str(rng.choice([day, f"{number(rng, 2, 2)}:{number(rng, 2, 2)}", f"-{number(rng, 2, 3)}"]))
+    texts = [f"{number(rng, 2, 3)}.{number(rng, 2, 2)}", middle, f"{number(rng, 1, 2)}+{number(rng, 1, 2)}={number(rng, 2, 2)}"]
+    return sheet.lines(texts, 60, 50, 56)
+
+
 def turned(sheet: Sheet) -> str:
     """A page on its side or on its head, and askew."""
     rng = sheet.rng
@@ -218,6 +252,7 @@ KINDS = {
     table: (16, 1),
     words: (16, 2),
     dark_and_light: (16, 3),
+    signs: (0, 20),
     turned: (6, 1),
 }
 
