@@ -77,11 +77,12 @@ class Candidate:
         return Digit(best if probabilities[best] >= min_confidence else None, probabilities, self.box, self.chosen)
 
     def character(self, min_confidence: float) -> Digit | Sign:
-        """The digit or sign, with a label where its confidence is at least ``min_confidence``."""
+        """The digit, with a label if its confidence is at least ``min_confidence``, or the sign, if it is that surely no digit."""
         if self.sign is None:
             return self.digit(min_confidence)
         best, confidence = self.sign
-        return Sign(best if confidence >= min_confidence else None, best, confidence, self.box)
+        # Whether it is a point, a comma or a speck costs nobody a digit.
+        return Sign(best if self.known()[NON_DIGIT] >= min_confidence else None, best, confidence, self.box)
 
     def moved(self, x: int, y: int) -> Candidate:
         """The same candidate, seen from the picture in which this one's upper left corner lies at ``(x, y)``."""

@@ -89,9 +89,9 @@ class Sign:
     """A sign among digits.
 
     Attributes:
-        label: One of ``.,-/:+×=()%``, or None where the reader is unsure.
-        best: The most probable one, sure or not.
-        confidence: Its probability, in [0, 1].
+        label: One of ``.,-/:+×=()%``, or None where it may be a digit.
+        best: The most probable one.
+        confidence: Its probability, in [0, 1]; the rest is that of other signs, of digits, and of there being nothing.
         box: As of a digit.
     """
 
