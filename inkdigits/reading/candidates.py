@@ -77,7 +77,7 @@ class Candidate:
         return Digit(best if probabilities[best] >= min_confidence else None, probabilities, self.box, self.chosen)
 
     def character(self, min_confidence: float) -> Digit | Sign:
-        """The digit, with a label if its confidence is at least ``min_confidence``; or the sign, if it is so surely no digit."""
+        """The digit, with a label if its confidence is at least ``min_confidence``; or the sign, if it is so sure no digit."""
         if self.sign is None:
             return self.digit(min_confidence)
         best, confidence = self.sign
