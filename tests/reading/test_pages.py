@@ -245,15 +245,15 @@ def turned(sheet: Sheet) -> str:
 KINDS = {
     desk: (18, 2),
     light: (18, 2),
-    squared: (18, 1),
-    two_lines: (18, 2),
-    boxes: (15, 1),
-    small_zeros: (11, 5),
-    table: (16, 1),
+    squared: (17, 1),
+    two_lines: (18, 1),
+    boxes: (16, 3),
+    small_zeros: (14, 4),
+    table: (16, 3),
     words: (16, 2),
-    dark_and_light: (16, 3),
-    signs: (0, 20),
-    turned: (6, 1),
+    dark_and_light: (14, 2),
+    signs: (0, 2),
+    turned: (13, 1),
 }
 
 
