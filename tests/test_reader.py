@@ -27,7 +27,7 @@ def test_the_examples_are_read(name: str, text: str) -> None:
     reading = inkdigits.read(EXAMPLES / name)
     assert len(reading.text) == len(text)
     assert all(found in (true, "?") for found, true in zip(reading.text, text, strict=True))
-    assert reading.text.count("?") <= 2
+    assert reading.text.count("?") <= 3
     assert reading.digits_text == reading.text.replace(" ", "")
     assert len(reading.digits) == len("".join(text.split()))
     size = Image.open(EXAMPLES / name).size

@@ -31,8 +31,9 @@ _DOUBTFUL_DIGIT = 0.5
 #: Beside is up to so many heights from middle to middle, and no more half heights above or below; and heights are alike up to
 #: this ratio.
 _BESIDE, _OFF_LINE, _ALIKE = 3.0, 0.6, 1.6
-#: A picture in which all seems to be turned by more than this is looked at once more, turned upright.
-_ASKEW_DEG = 10.0
+#: A picture is looked at on its side, too, if such a share of what is seen in it lies on its side; and one whose lines are
+#: askew by more than this once more, turned upright.
+_ON_ITS_SIDE, _ASKEW_DEG = 0.4, 10.0
 #: A page whose digits are less sure than this on average is read upside down, too; that counts if they are so much surer then.
 _UPRIGHT, _CLEARER = 0.9, 0.1
 #: A picture shows a line and hardly more if the line is turned no further, the picture is so many times as wide as it is high,
@@ -89,10 +90,13 @@ def check_mode(mode: str) -> None:
 def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser) -> PageCandidates:
     seen = recogniser.detector.look(picture)
     found = separate(seen)
-    if len(found) and abs(turn := direction(found)) > np.radians(_ASKEW_DEG):
-        upright = recogniser.detector.look_turned(picture, turn)
-        if _clearness(other := separate(upright)) > _clearness(found):
-            seen, found = upright, other
+    looked_at = 0.0
+    for guess in (_side, direction):
+        angle = guess(found) if len(found) else 0.0
+        if abs(angle - looked_at) > np.radians(_ASKEW_DEG):
+            upright = recogniser.detector.look_turned(picture, angle)
+            if _clearness(other := separate(upright)) > _clearness(found):
+                seen, found, looked_at = upright, other, angle
     is_digit = (found.scores[:, 0] >= _DIGIT) & (found.scores[:, 0] >= found.scores[:, 1])
     digits, others = _clear(found[is_digit]), found[~is_digit & (found.scores[:, 1] >= _OTHER)]
     lone = _lone_digit(picture, digits, seen)
@@ -118,6 +122,13 @@ def _clearness(found: Found) -> float:
     """The sum of the probabilities of all digits beyond doubt."""
     scores = found.scores[:, 0]
     return float(scores[scores >= _CLEAR_DIGIT].sum())
+
+
+def _side(found: Found) -> float:
+    """A right angle, in radians, if the digits and letters seem to lie on their sides, which shows even where few are found."""
+    weights = found.scores.max(1)
+    on_side = np.abs(found.ups[:, 0]) > np.abs(found.ups[:, 1])
+    return np.pi / 2 if float(weights[on_side].sum()) > _ON_ITS_SIDE * float(weights.sum()) else 0.0
 
 
 def _is_line(digits: Found, turn: float, shape: tuple[int, ...]) -> bool:

