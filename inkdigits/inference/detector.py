@@ -11,6 +11,7 @@ from PIL import Image
 
 from inkdigits.geometry import shares_along
 from inkdigits.inference.session import Network
+from inkdigits.preparation.ink import border
 
 #: Cells of the network's maps are squares of so many pixels, its geometry is in units of so many, and it takes pictures whose
 #: sides are multiples of so many.
@@ -106,7 +107,7 @@ class Detector(Network):
             picture: uint8 (H, W).
             turn: The angle by which its lines are turned clockwise, in radians.
         """
-        paper = int(np.median(np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])))
+        paper = int(np.median(border(picture)))
         image = Image.fromarray(picture).rotate(np.degrees(turn), Image.Resampling.BILINEAR, expand=True, fillcolor=paper)
         found = self.look(np.asarray(image))
         back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]], np.float32)  # row vectors, clockwise

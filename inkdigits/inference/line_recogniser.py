@@ -60,7 +60,8 @@ class LineSymbol:
     @property
     def sign(self) -> tuple[str, float] | None:
         """The sign that it is, and how probable that is; None where it is a digit or other writing."""
-        return (SYMBOLS[self.label], float(self.probabilities[self.label])) if SYMBOLS[self.label] in SIGNS else None
+        label = self.label
+        return (SYMBOLS[label], float(self.probabilities[label])) if SYMBOLS[label] in SIGNS else None
 
 
 class LineRecogniser(Network):

@@ -69,7 +69,7 @@ class _Looked(NamedTuple):
 
 
 def find_candidates(picture: NDArray[np.uint8], mode: Mode, recogniser: Recogniser) -> PageCandidates:
-    """The candidates in a picture, uint8 (H, W); they wait for ``Recogniser.classify`` and ``rescore``."""
+    """The candidates in a picture, uint8 (H, W); what was not asked about yet waits for ``classify`` and ``rescore``."""
     if mode == "digit":
         return PageCandidates([digit_candidates(picture)], non_digit_limit=LONE_NON_DIGIT_LIMIT)
     if mode == "line":

@@ -14,6 +14,7 @@ from inkdigits.inference.detector import Detector, Found, separate
 from inkdigits.inference.line_recogniser import LineRecogniser, LineSymbol, Passes
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.inference.tasks import NON_DIGIT, READER
+from inkdigits.preparation.ink import border
 from inkdigits.reading.candidates import Candidate, mean_confidence
 from inkdigits.reading.layout import Piece, pieces_of
 from inkdigits.runs import Run
@@ -34,10 +35,10 @@ _OWN_WEIGHT, _SEEN_WEIGHT, _SEEN_BIAS = 0.8, 1.7, 1.0
 _LEAST = 1e-6
 #: A line whose digits are less sure than this on average, or less high than this share of the picture, gets a further pass.
 _CLEAR_LINE, _LARGE_SHARE = 0.8, 0.35
-#: A symbol is a sign from this probability on.
-_SURE_SIGN = 0.5
 #: … over where the detector sees digits with at least this probability.
 _SEEN = 0.4
+#: A symbol is a sign from this probability on.
+_SURE_SIGN = 0.5
 
 
 class Recogniser:
@@ -160,8 +161,7 @@ class Recogniser:
 
     def _of_one_digit(self, context: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """What the line recogniser makes of a picture of one digit, uint8 (H, W), if it sees one digit there."""
-        around = [context[0], context[-1], context[:, 0], context[:, -1]]
-        paper = int(np.median(np.concatenate(around)))
+        paper = int(np.median(border(context)))
         found: list[NDArray[np.float32]] = []
         passes: Passes = {}
         for picture in (context, np.pad(context, max(context.shape) // 4, constant_values=paper)):
@@ -209,7 +209,8 @@ class Recogniser:
 
 def sure_sign(symbol: LineSymbol) -> tuple[str, float] | None:
     """The sign that a symbol of a line is, where that is more probable than all else together."""
-    return symbol.sign if symbol.sign and symbol.sign[1] >= _SURE_SIGN else None
+    sign = symbol.sign
+    return sign if sign and sign[1] >= _SURE_SIGN else None
 
 
 def _clearest_line(found: Found, shape: tuple[int, ...]) -> Box:
