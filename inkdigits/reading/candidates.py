@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits import geometry
 from inkdigits.geometry import Box
+from inkdigits.inference.line_recogniser import LineSymbol
 from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.preparation.digit import crops
 from inkdigits.preparation.ink import reduced, reduction
@@ -25,6 +27,12 @@ CONTEXT_SIDE = 160
 NON_DIGIT_LIMIT = 0.5
 #: Where a picture should show a digit, it is said to show none only if that is as probable as this; else it is unsure.
 LONE_NON_DIGIT_LIMIT = 0.995
+#: No confidence reaches it.
+_NEVER = 2.0
+#: What a confidence is asked of.
+Unit: TypeAlias = Literal["digit", "line"]
+#: A symbol is a sign from this probability on.
+_SURE_SIGN = 0.5
 
 
 @dataclass
@@ -34,12 +42,13 @@ class Candidate:
     Attributes:
         box: left, top, right, bottom in pixels.
         crops: Its network inputs, each uint8 (28, 28), from the most usual one on; none where the line recogniser has read it.
+        cut: uint8 (H, W), the picture of it, where less usual crops may still be made of it.
         context: uint8 (H, W), the paper with all that is on it, for rescoring.
         second: float32 (11,), what the line recogniser has said of it where it was read within its line.
         detected: Probability of a digit by the detector; None where it was not asked.
         span: Where it begins and ends along its line, and its height, in pixels; None: as its box says.
         parted: Other writing stands between it and the digit before it.
-        sign: The sign that it is rather than a digit, and how probable the line recogniser finds that.
+        symbol: What the line recogniser has read there; None where it was not asked, or read nothing.
         scores: float32 (crops, 11), what the classifier says of each crop; None before it was asked.
         probabilities: float32 (11,), calibrated, of the ten digits and of no digit; None before a network was asked.
         chosen: The crop that the probabilities are of.
@@ -47,12 +56,13 @@ class Candidate:
 
     box: Box
     crops: Sequence[NDArray[np.uint8]] = ()
+    cut: NDArray[np.uint8] | None = None
     context: NDArray[np.uint8] | None = None
     second: NDArray[np.float32] | None = None
     detected: float | None = None
     span: tuple[float, float, float] | None = None
     parted: bool = False
-    sign: tuple[str, float] | None = None
+    symbol: LineSymbol | None = None
     scores: NDArray[np.float32] | None = None
     probabilities: NDArray[np.float32] | None = None
     chosen: NDArray[np.uint8] | None = None
@@ -65,6 +75,17 @@ class Candidate:
     def is_digit(self, limit: float = NON_DIGIT_LIMIT) -> bool:
         """Whether the probability that it is no digit stays below a limit."""
         return bool(self.known()[NON_DIGIT] < limit)
+
+    @property
+    def sign(self) -> tuple[str, float] | None:
+        """The sign that it is, and its probability, where that is more probable than all else together."""
+        sign = None if self.symbol is None else self.symbol.sign
+        return sign if sign and sign[1] >= _SURE_SIGN else None
+
+    @property
+    def is_half(self) -> bool:
+        """Whether it is ½, which is a number by itself, and belongs to the digit before it."""
+        return self.sign is not None and self.sign[0] == "½"
 
     def confidence(self) -> float:
         """Probability of the most probable digit."""
@@ -111,39 +132,47 @@ class PageCandidates:
         """Every candidate, in reading order."""
         return [candidate for line in self.lines for candidate in line]
 
-    def page(self, number: int, size: tuple[int, int], min_confidence: float) -> Page:
+    def page(self, number: int, size: tuple[int, int], min_confidence: float, per: Unit = "digit") -> Page:
         """What the candidates come to, after a network was asked about each.
 
         Args:
             number: Of the page, from 1.
             size: Width and height in pixels.
-            min_confidence: Digits below it get no label.
+            min_confidence: Digits, or all digits of a line, get no label where it is less sure.
+            per: What must be so sure.
         """
         lines, ignored = [], list(self.ignored)
         for candidates in self.lines:
             kept: list[Candidate] = []
+            none_missed = 1.0
             parted = False  # by what is neither digit nor sign
-            has_digits = any(candidate.is_digit(self.non_digit_limit) for candidate in candidates)
+            has_digits = any(one.is_digit(self.non_digit_limit) or one.is_half for one in candidates)
             for candidate in candidates:
                 if candidate.is_digit(self.non_digit_limit) or (candidate.sign and has_digits):
                     kept.append(replace(candidate, parted=candidate.parted or parted))
                     parted = False
                 else:
                     ignored.append(candidate.box)
+                    none_missed *= float(candidate.known()[NON_DIGIT])
                     parted = parted or candidate.parted
             if kept:
-                lines.append(_line(kept, min_confidence))
+                line = _line(kept, 0.0 if per == "line" else min_confidence, 1 - none_missed)
+                sure = per == "digit" or line.confidence >= min_confidence
+                lines.append(line if sure else _line(kept, _NEVER, line.missed))
         return Page(tuple(lines), tuple(ignored), size, number)
 
 
-def _line(candidates: Sequence[Candidate], min_confidence: float) -> Line:
+def _line(candidates: Sequence[Candidate], min_confidence: float, missed: float) -> Line:
     """A line of digits and signs, parted into words at wide gaps and where other writing stands between them."""
     spans = [one.span or (one.box[0], one.box[2], one.box[3] - one.box[1]) for one in candidates]
     starts, ends, heights = zip(*spans, strict=True)
     cuts = set(word_ends(starts, ends, max(heights)))
     cuts |= {number for number, candidate in enumerate(candidates) if candidate.parted and number}
+    pairs = enumerate(itertools.pairwise(candidates), start=1)
+    cuts -= {number for number, (before, one) in pairs if one.is_half and not before.sign}
     characters = [candidate.character(min_confidence) for candidate in candidates]
-    return Line(tuple(Word(tuple(characters[start:end])) for start, end in itertools.pairwise(sorted({0, *cuts}))))
+    words = (Word(tuple(characters[start:end])) for start, end in itertools.pairwise(sorted({0, *cuts})))
+    return Line(tuple(words), missed)
 
 
 def mean_confidence(candidates: Sequence[Candidate]) -> float:

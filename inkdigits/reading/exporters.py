@@ -15,6 +15,7 @@ from inkdigits.files import atomic
 from inkdigits.geometry import Box
 from inkdigits.reading import overlay
 from inkdigits.reading.results import Document, Line, Word, rows_of
+from inkdigits.reading.values import DecimalMark
 
 #: Documents with the names of what was read.
 Named = Sequence[tuple[str, Document]]
@@ -27,8 +28,8 @@ _COLUMNS = (
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
-def save(documents: Named, path: Path, layout: str = "digits") -> None:
-    """Write documents in the form that the file's suffix names, whole or not at all.
+def save(documents: Named, path: Path, layout: str = "digits", decimal: DecimalMark = "auto") -> None:
+    """Write documents in the form that the file's suffix names, whole or not at all; arguments as of ``as_text``.
 
     Raises:
         UsageError: The suffix names no form, or a picture was asked for of several documents.
@@ -40,7 +41,7 @@ def save(documents: Named, path: Path, layout: str = "digits") -> None:
         with atomic(path) as file:
             overlay.draw(documents[0][1]).save(file, PICTURES[suffix])
         return
-    content = as_text(documents, suffix.removeprefix("."), layout)
+    content = as_text(documents, suffix.removeprefix("."), layout, decimal)
     with atomic(path, "w") as file:
         file.write(content)
 
@@ -53,14 +54,15 @@ def save_pictures(document: Document, path: Path) -> None:
             overlay.draw(document, page.number).save(file, PICTURES[path.suffix.lower()])
 
 
-def as_text(documents: Named, form: str, layout: str = "digits") -> str:
+def as_text(documents: Named, form: str, layout: str = "digits", decimal: DecimalMark = "auto") -> str:
     """Documents in one of the forms txt, json, csv, tsv and hocr.
 
     Args:
         layout: Of csv and tsv: ``digits``, a row for each digit, or ``table``, the numbers as they stand on the page.
+        decimal: Of the values in json, as ``Document.to_dict`` takes it.
 
     Raises:
-        UsageError: There is no such form or layout.
+        UsageError: There is no such form, layout or mark.
     """
     if layout not in ("digits", "table"):
         raise UsageError(f"there is no layout {layout!r}: use digits or table")
@@ -69,7 +71,7 @@ def as_text(documents: Named, form: str, layout: str = "digits") -> str:
     if form == "txt":
         return text(documents)
     if form == "json":
-        plain = [{"source": name, **document.to_dict()} for name, document in documents]
+        plain = [{"source": name, **document.to_dict(decimal)} for name, document in documents]
         return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
     if form in ("csv", "tsv"):
         return (table if layout == "digits" else page_table)(documents, "," if form == "csv" else "\t")

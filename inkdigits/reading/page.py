@@ -14,11 +14,11 @@ from inkdigits.geometry import Box, around, clipped, corners_of, intersection_ov
 from inkdigits.inference.detector import Found, separate
 from inkdigits.inference.line_recogniser import LineSymbol
 from inkdigits.inference.tasks import NON_DIGIT
-from inkdigits.preparation.digit import crops
+from inkdigits.preparation.digit import usual_crop
 from inkdigits.reading.candidates import LONE_NON_DIGIT_LIMIT, Candidate, PageCandidates, digit_candidates, mean_confidence
 from inkdigits.reading.cutting import Cut, cut
 from inkdigits.reading.layout import direction, pieces_of
-from inkdigits.reading.recogniser import Recogniser, sure_sign
+from inkdigits.reading.recogniser import Recogniser
 
 #: ``digit``: all ink is one digit; ``line``: digits stand on one line; ``page``: anywhere; ``auto``: the same as ``page``.
 Mode: TypeAlias = Literal["auto", "digit", "line", "page"]
@@ -224,23 +224,25 @@ def _of_piece(
         candidate = _candidate(piece, place, along, shape)
         candidate.detected = float(looked.digits.scores[rows[number], 0])
         candidate.second = _NOTHING_READ if match is None else read[match].digits
-        candidate.sign = None if match is None else sure_sign(read[match])
+        candidate.symbol = None if match is None else read[match]
         if match is None or _stands_alone(places, number):
-            candidate.crops = crops(_with_paper(piece.picture, place))[0]
+            candidate.cut = _with_paper(piece.picture, place)
+            candidate.crops = [usual_crop(candidate.cut)[0]]
         found.append((float(place[0] + place[2]), candidate))
     others = np.delete(looked.digits.centres, rows, axis=0)
     for number, symbol in enumerate(read):
-        sign = sure_sign(symbol)
-        if number in matches.values() or not (sign or symbol.probabilities[:NON_DIGIT].max() >= _SURE_PART):
+        if number in matches.values():
             continue
         place = np.array(symbol.box, np.float64)
+        candidate = _candidate(piece, place, along, shape)
+        candidate.symbol, candidate.second = symbol, symbol.digits
+        if not (candidate.sign or symbol.probabilities[:NON_DIGIT].max() >= _SURE_PART):
+            continue
         corners = piece.on_page(place)
-        support = looked.seen.support(corners)
+        candidate.detected = looked.seen.support(corners)
         across, lower = shares_along(corners, others)
         elsewhere = ((across > 0) & (across < 1) & (lower > 0) & (lower < 1)).any()  # a digit that another piece reads
-        if (sign or support >= _TRACE) and not elsewhere:
-            candidate = _candidate(piece, place, along, shape)
-            candidate.second, candidate.detected, candidate.sign = symbol.digits, support, sign
+        if (candidate.sign or candidate.detected >= _TRACE) and not elsewhere:
             found.append((float(place[0] + place[2]), candidate))
     return [candidate for _, candidate in sorted(found, key=lambda pair: pair[0])]
 

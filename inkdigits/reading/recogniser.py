@@ -11,9 +11,10 @@ from inkdigits.errors import ModelError
 from inkdigits.geometry import Box, around, corners_of
 from inkdigits.inference.classifier import Classifier
 from inkdigits.inference.detector import Detector, Found, separate
-from inkdigits.inference.line_recogniser import LineRecogniser, LineSymbol, Passes
+from inkdigits.inference.line_recogniser import LineRecogniser, Passes
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.inference.tasks import NON_DIGIT, READER
+from inkdigits.preparation.digit import further_crops
 from inkdigits.preparation.ink import border
 from inkdigits.reading.candidates import Candidate, mean_confidence
 from inkdigits.reading.layout import Piece, pieces_of
@@ -21,6 +22,8 @@ from inkdigits.runs import Run
 
 #: How much more probable each less usual crop of a digit must make it to be preferred.
 _LESS_USUAL = 0.1
+#: … which none can where the usual one makes it as probable as this.
+_SURE_USUAL = 1 - _LESS_USUAL
 #: The line recogniser is asked about digits that are less sure than this.
 DOUBTFUL = 0.97
 #: Temperatures of the classifier, of both networks together and of the line recogniser, chosen on strangers' digits
@@ -37,8 +40,6 @@ _LEAST = 1e-6
 _CLEAR_LINE, _LARGE_SHARE = 0.8, 0.35
 #: … over where the detector sees digits with at least this probability.
 _SEEN = 0.4
-#: A symbol is a sign from this probability on.
-_SURE_SIGN = 0.5
 
 
 class Recogniser:
@@ -96,19 +97,40 @@ class Recogniser:
     def classify(self, candidates: Iterable[Candidate]) -> None:
         """Ask the classifier about every candidate that has crops and was not asked about; all of them in one batch.
 
+        Where the usual crop is too doubtful to be taken for sure, less usual ones are made of the picture, in a second batch.
+
         Args:
             candidates: Filled in: scores, probabilities, the chosen crop.
         """
         waiting = [candidate for candidate in candidates if candidate.crops and candidate.scores is None]
-        crops = {crop.tobytes(): crop for candidate in waiting for crop in candidate.crops}
-        if not crops:
-            return
-        scores = dict(zip(crops, self.classifier.predict_proba(np.stack(list(crops.values()))), strict=True))
+        known: dict[bytes, NDArray[np.float32]] = {}
+        self._score(waiting, known)
+        doubtful = [one for one in waiting if one.cut is not None and self._usual(one) < _SURE_USUAL]
+        for candidate in doubtful:
+            assert candidate.cut is not None
+            candidate.crops = [*candidate.crops, *further_crops(candidate.cut)]
+        self._score(doubtful, known)
         for candidate in waiting:
-            candidate.scores = np.stack([scores[crop.tobytes()] for crop in candidate.crops])
+            candidate.cut = None
+            assert candidate.scores is not None
             best = self._chosen(candidate)
             candidate.chosen = candidate.crops[best]
             candidate.probabilities = _temperature_scaled(_logs(candidate.scores[best]), _TEMPERATURE)
+
+    def _score(self, candidates: Sequence[Candidate], known: dict[bytes, NDArray[np.float32]]) -> None:
+        """Fill in the scores of all crops; ``known`` are those of crops by their bytes, and grows."""
+        crops = {crop.tobytes(): crop for candidate in candidates for crop in candidate.crops}
+        new = {key: crop for key, crop in crops.items() if key not in known}
+        if new:
+            known |= dict(zip(new, self.classifier.predict_proba(np.stack(list(new.values()))), strict=True))
+        for candidate in candidates:
+            candidate.scores = np.stack([known[crop.tobytes()] for crop in candidate.crops])
+
+    @staticmethod
+    def _usual(candidate: Candidate) -> float:
+        """How much the usual crop looks like a digit."""
+        assert candidate.scores is not None
+        return float(candidate.scores[0, :NON_DIGIT].max())
 
     @staticmethod
     def _chosen(candidate: Candidate) -> int:
@@ -200,17 +222,9 @@ class Recogniser:
 
     def _read_line(self, picture: NDArray[np.uint8], passes: Passes) -> list[Candidate]:
         return [
-            Candidate(
-                symbol.box, probabilities=_temperature_scaled(_logs(symbol.digits), _LINE_TEMPERATURE), sign=sure_sign(symbol)
-            )
+            Candidate(symbol.box, probabilities=_temperature_scaled(_logs(symbol.digits), _LINE_TEMPERATURE), symbol=symbol)
             for symbol in self.line_recogniser.read(picture, passes)
         ]
-
-
-def sure_sign(symbol: LineSymbol) -> tuple[str, float] | None:
-    """The sign that a symbol of a line is, where that is more probable than all else together."""
-    sign = symbol.sign
-    return sign if sign and sign[1] >= _SURE_SIGN else None
 
 
 def _clearest_line(found: Found, shape: tuple[int, ...]) -> Box:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.geometry import Box, enclosing
-from inkdigits.reading.values import value_of
+from inkdigits.reading.values import DecimalMark, value_of
 
 if TYPE_CHECKING:
     from inkdigits.images import Picture
@@ -89,7 +90,7 @@ class Sign:
     """A sign among digits.
 
     Attributes:
-        label: One of ``.,-/:+×=()%``, or None where it may be a digit.
+        label: One of ``.,-/:+×=()%½``, or None where it may be a digit.
         best: The most probable one.
         confidence: Its probability, in [0, 1]; the rest is that of other signs, of digits, and of there being nothing.
         box: As of a digit.
@@ -110,6 +111,11 @@ class Sign:
         return {"label": self.label, "best": self.best, "confidence": self.confidence, "box": list(self.box)}
 
 
+def _spelt(text: str) -> str:
+    """A text with ½ as it is typed, after a blank where something stands before it."""
+    return text.replace("½", " 1/2").strip()
+
+
 @dataclass(frozen=True)
 class Word:
     """Digits and signs that belong together: a number, as far as the spacing tells it.
@@ -127,30 +133,55 @@ class Word:
 
     @property
     def text(self) -> str:
-        """The labels, with ``?`` where the reader is unsure."""
-        return "".join(character.text for character in self.characters)
+        """The labels, with ``?`` where the reader is unsure; 2½ is written ``2 1/2``."""
+        return _spelt("".join(character.text for character in self.characters))
 
     @property
     def best_text(self) -> str:
-        """The best guess for every digit and sign."""
-        return "".join(str(character.best) for character in self.characters)
+        """The best guess for every digit and sign, otherwise as ``text``."""
+        return _spelt("".join(str(character.best) for character in self.characters))
+
+    @property
+    def confidence(self) -> float:
+        """Probability that ``best_text`` is right, in [0, 1], as far as its characters tell."""
+        return math.prod(character.confidence for character in self.characters)
 
     @property
     def value(self) -> Decimal | None:
-        """The number; None where a digit or sign is unsure or it is none. ``values.value_of`` says how marks are taken."""
-        return value_of(self.text)
+        """The number; None where a digit or sign is unsure or it is none."""
+        return self.number()
+
+    def number(self, decimal: DecimalMark = "auto") -> Decimal | None:
+        """The same, where it is known which mark parts the whole from its decimals; ``values.value_of`` says how.
+
+        Args:
+            decimal: ``auto``, ``point`` or ``comma``.
+
+        Raises:
+            UsageError: There is no such mark.
+        """
+        return value_of("".join(character.text for character in self.characters), decimal)
 
     @property
     def box(self) -> Box:
         """The box around all characters; ``(0, 0, 0, 0)`` where there are none."""
         return enclosing(character.box for character in self.characters)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything in plain values."""
+    def to_dict(self, decimal: DecimalMark = "auto") -> dict[str, Any]:
+        """Everything in plain values.
+
+        Args:
+            decimal: How marks of the number are taken, as ``number`` takes it.
+
+        Raises:
+            UsageError: There is no such mark.
+        """
+        value = self.number(decimal)
         return {
             "text": self.text,
             "best_text": self.best_text,
-            "value": None if self.value is None else str(self.value),
+            "value": None if value is None else str(value),
+            "confidence": self.confidence,
             "box": list(self.box),
             "digits": [digit.to_dict() for digit in self.digits],
             "signs": [
@@ -167,9 +198,16 @@ class Line:
 
     Attributes:
         words: From left to right.
+        missed: Probability that something on the line that was put aside is a digit.
     """
 
     words: tuple[Word, ...]
+    missed: float = 0.0
+
+    @property
+    def confidence(self) -> float:
+        """Probability that ``best_text`` is right as a whole, in [0, 1]: each character, and no digit missed."""
+        return (1 - self.missed) * math.prod(word.confidence for word in self.words)
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -196,13 +234,22 @@ class Line:
         """The box around all words; ``(0, 0, 0, 0)`` where there are none."""
         return enclosing(character.box for word in self.words for character in word.characters)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything in plain values."""
+    def to_dict(self, decimal: DecimalMark = "auto") -> dict[str, Any]:
+        """Everything in plain values.
+
+        Args:
+            decimal: How marks of numbers are taken, as ``Word.number`` takes it.
+
+        Raises:
+            UsageError: There is no such mark.
+        """
         return {
             "text": self.text,
             "best_text": self.best_text,
+            "confidence": self.confidence,
+            "missed": self.missed,
             "box": list(self.box),
-            "words": [word.to_dict() for word in self.words],
+            "words": [word.to_dict(decimal) for word in self.words],
         }
 
 
@@ -237,13 +284,20 @@ class Page:
         """The lines' texts, one below the other."""
         return "\n".join(line.text for line in self.lines)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything in plain values."""
+    def to_dict(self, decimal: DecimalMark = "auto") -> dict[str, Any]:
+        """Everything in plain values.
+
+        Args:
+            decimal: How marks of numbers are taken, as ``Word.number`` takes it.
+
+        Raises:
+            UsageError: There is no such mark.
+        """
         return {
             "number": self.number,
             "size": list(self.size),
             "text": self.text,
-            "lines": [line.to_dict() for line in self.lines],
+            "lines": [line.to_dict(decimal) for line in self.lines],
             "ignored": [list(box) for box in self.ignored],
         }
 
@@ -290,14 +344,21 @@ class Document:
         """Digits and line ends alone, with ``?`` where the reader is unsure."""
         return "\n".join(line.digits_text for line in self.lines)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything in plain values, as ``from_dict`` takes it; ``docs/data_dictionary.md`` describes the keys."""
+    def to_dict(self, decimal: DecimalMark = "auto") -> dict[str, Any]:
+        """Everything in plain values, as ``from_dict`` takes it; ``docs/data_dictionary.md`` describes the keys.
+
+        Args:
+            decimal: Which mark parts the whole of a number from its decimals: ``auto``, ``point`` or ``comma``.
+
+        Raises:
+            UsageError: There is no such mark.
+        """
         return {
             "schema_version": SCHEMA_VERSION,
             "text": self.text,
             "best_text": self.best_text,
             "digits_text": self.digits_text,
-            "pages": [page.to_dict() for page in self.pages],
+            "pages": [page.to_dict(decimal) for page in self.pages],
         }
 
     def to_json(self) -> str:
@@ -318,7 +379,7 @@ class Document:
 
         pages = []
         for page in checked(content, SCHEMA_VERSION).pages:
-            lines = [Line(tuple(_word(word) for word in line.words)) for line in page.lines]
+            lines = [Line(tuple(_word(word) for word in line.words), line.missed) for line in page.lines]
             pages.append(Page(tuple(lines), tuple(page.ignored), page.size, page.number))
         return cls(tuple(pages))
 

@@ -45,6 +45,7 @@ class WordSchema(_Schema):
     text: str
     best_text: str
     value: str | None
+    confidence: Probability
     box: BoxSchema
     digits: tuple[DigitSchema, ...]
     signs: tuple[SignSchema, ...]
@@ -55,6 +56,8 @@ class LineSchema(_Schema):
 
     text: str
     best_text: str
+    confidence: Probability
+    missed: Probability
     box: BoxSchema
     words: tuple[WordSchema, ...]
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.geometry import Box
 from inkdigits.synthesis import fonts, marks
 from inkdigits.synthesis.allographs import DigitStrokes
-from inkdigits.synthesis.numbers import FRACTIONS
 from inkdigits.synthesis.strokes import curve
 from inkdigits.synthesis.writers import Hand, Writer
 
@@ -82,36 +82,24 @@ class Canvas:
             return self.typeset(text, x, y, tall, face, digits=True)
         writer = self.writer(x, y, tall)
         writer.display = manner == "segments"
-        for character, (left, top, right, bottom) in writer.number(text):
-            if character.isdigit():
-                self.add(int(character), (left, top, right, bottom))
-            elif character not in ".,'":
-                self.add(OTHER, (left, y - tall / 2, max(right, left + 3), y + tall / 2))
+        self._tell(writer.number(text), y, tall)
         return writer.x
 
     def typeset(self, text: str, x: float, y: float, tall: float, face: Path, digits: bool = False) -> float:
         """Write in a font; digits count as such, all else as other writing."""
-        for small, (above, below) in FRACTIONS.items():
-            text = text.replace(small, f" {above}/{below}")
-        set_text = fonts.written(text, face, tall)
-        if face in fonts.faces(True) and self.hand.shear > 0.3:
-            set_text = set_text.sheared(self.hand.shear - 0.2)  # handwriting fonts lean by themselves
-        ink = set_text.ink
-        middle = (set_text.digits_top + set_text.baseline) / 2
-        left, top = round(x), round(y - middle)
-        _paste(self.ink if digits or self.rng.random() < 0.6 else self.printed, ink, left, top, self.hand.strength)
-        for character, start, end in zip(text, set_text.ends, set_text.ends[1:], strict=False):
-            if character in " .,'":
-                continue
-            box = (left + start, top + set_text.digits_top, left + end, top + set_text.baseline)
+        writer = self.writer(x, y, tall)
+        if not digits and self.rng.random() < 0.4:
+            writer.layer = self.printed
+        self._tell(writer.typeset(text, face), y, tall)
+        return writer.x
+
+    def _tell(self, drawn: list[tuple[str, Box]], y: float, tall: float) -> None:
+        """Tell what stands in boxes; signs are as high as a digit, and dots are nothing."""
+        for character, box in drawn:
             if character.isdigit():
-                column = ink[:, max(0, int(start)) : max(1, int(np.ceil(end)))]
-                rows, columns = np.flatnonzero(column.any(1)), np.flatnonzero(column.any(0))
-                if rows.size:
-                    edge = left + max(0, int(start))
-                    box = (edge + columns[0], top + rows[0], edge + columns[-1] + 1, top + rows[-1] + 1)
-            self.add(int(character) if character.isdigit() else OTHER, box)
-        return left + ink.shape[1]
+                self.add(int(character), box)
+            elif character not in ".,'":
+                self.add(OTHER, (box[0], y - tall / 2, max(box[2], box[0] + 3), y + tall / 2))
 
     def word(self, x: float, y: float, tall: float, printed: bool | None = None, text: str | None = None) -> float:
         """Write ``text``, or else a word, or what looks like one."""
@@ -157,11 +145,3 @@ def polyline(layer: NDArray[np.float32], points: list[tuple[float, float]], widt
     shifted = np.rint(np.asarray(points) * 16).astype(np.int32)
     cv2.polylines(canvas, [shifted], False, 255, max(1, round(width)), cv2.LINE_AA, 4)
     np.maximum(layer, canvas * np.float32(strength * min(1.0, width) / 255), out=layer)
-
-
-def _paste(layer: NDArray[np.float32], ink: NDArray[np.uint8], left: int, top: int, strength: float) -> None:
-    height, width = layer.shape
-    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + ink.shape[1], width), min(top + ink.shape[0], height)
-    if x0 < x1 and y0 < y1:
-        window = layer[y0:y1, x0:x1]
-        np.maximum(window, ink[y0 - top : y1 - top, x0 - left : x1 - left] * np.float32(strength / 255), out=window)

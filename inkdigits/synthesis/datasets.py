@@ -23,7 +23,7 @@ from inkdigits.inference.detector import CELL, UNIT
 from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.preparation.digit import prepare
 from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip
-from inkdigits.synthesis import pages, scenes, sheets
+from inkdigits.synthesis import fonts, pages, scenes, sheets
 from inkdigits.synthesis.allographs import DigitStrokes
 from inkdigits.synthesis.canvas import UNCLEAR
 
@@ -38,6 +38,8 @@ _AHEAD = 6
 STRIPS, _BATCHES_OF_JOB = 96, 6
 #: Lines have so many digits, digits and signs, and columns at most.
 MOST_DIGITS, _MOST_SYMBOLS, WIDEST = 12, 16, 448
+#: The classes of what stands on a line.
+_SYMBOL, _OTHER = {symbol: number for number, symbol in enumerate(SYMBOLS)}, SYMBOLS.index("x")
 #: Digits whose network inputs have a mean level outside are lost in their paper or drowned by it.
 _MEAN_LEVELS = (8, 110)
 
@@ -164,13 +166,13 @@ class Strips:
 def _strips_job(seed: tuple[int, int]) -> list[Strips]:
     rng = np.random.default_rng(seed)
     made: list[tuple[NDArray[np.uint8], list[tuple[int, Box]]]] = []
+    faces = (*fonts.faces(True), *fonts.faces(False))
     while len(made) < STRIPS * _BATCHES_OF_JOB:
-        scene = scenes.line(_strokes, rng, STRIP_HEIGHT, MOST_DIGITS)
+        scene = scenes.line(_strokes, rng, STRIP_HEIGHT, MOST_DIGITS, faces=faces)
         image = strip(scene.picture)
-        symbols = [(int(digit), box) for digit, box in zip(scene.text, scene.boxes, strict=True)]
-        symbols += [(SYMBOLS.index(sign if sign in SYMBOLS else "x"), box) for sign, box in scene.others if sign != "'"]
+        symbols = [(_SYMBOL.get(character, _OTHER), box) for character, box in scene.characters[0] if character != "'"]
         if image.shape[1] <= WIDEST and len(symbols) <= _MOST_SYMBOLS:
-            made.append((image, sorted(symbols, key=lambda symbol: symbol[1][0] + symbol[1][2])))
+            made.append((image, symbols))
     made.sort(key=lambda one: one[0].shape[1])
     batches = [_strips(made[start : start + STRIPS]) for start in range(0, len(made), STRIPS)]
     return [batches[number] for number in rng.permutation(_BATCHES_OF_JOB)]

@@ -46,6 +46,25 @@ class Written:
     baseline: float
     ends: tuple[float, ...]
 
+    def boxes(self, text: str) -> list[tuple[str, tuple[int, int, int, int]]]:
+        """The characters of the text that was set, but for blanks, each with the box of its ink in pixels of the map."""
+        found = []
+        for character, start, end in zip(text, self.ends, self.ends[1:], strict=False):
+            left, right = max(0, int(start)), max(1, int(np.ceil(end)))
+            rows, columns = np.flatnonzero(self.ink[:, left:right].any(1)), np.flatnonzero(self.ink[:, left:right].any(0))
+            if rows.size:
+                box = left + int(columns[0]), int(rows[0]), left + int(columns[-1]) + 1, int(rows[-1]) + 1
+                found.append((character, box))
+        return found
+
+    def paste(self, layer: NDArray[np.float32], left: int, top: int, strength: float) -> None:
+        """Draw the text into a layer of ink, float32 (H, W), in place."""
+        height, width = layer.shape
+        x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + self.ink.shape[1], width), min(top + self.ink.shape[0], height)
+        if x0 < x1 and y0 < y1:
+            window = layer[y0:y1, x0:x1]
+            np.maximum(window, self.ink[y0 - top : y1 - top, x0 - left : x1 - left] * np.float32(strength / 255), out=window)
+
     def sheared(self, shear: float) -> Written:
         """The same, leaning to the right by so many pixels for each pixel of height above the middle of its digits."""
         middle = (self.digits_top + self.baseline) / 2

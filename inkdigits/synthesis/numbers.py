@@ -48,9 +48,12 @@ def number(rng: np.random.Generator, longest: int = 8) -> str:
         return f"{rng.integers(0, 24)}:{rng.integers(0, 60):02d}"
     if kind < 0.87:
         return f"-{digits(rng, 3)}" if rng.random() < 0.5 else f"({digits(rng, 3)})"
-    if kind < 0.93:
+    if kind < 0.91:
         blank = " " * int(rng.integers(2))
         return f"{digits(rng, 2)}{blank}{rng.choice(['+', '-', '×', '=', ':'])}{blank}{digits(rng, 2)}"
-    if kind < 0.96:
-        return f"{digits(rng, 2)}{rng.choice(['', ' '])}{rng.choice(list(FRACTIONS))}"
+    if kind < 0.98:
+        whole = "" if rng.random() < 0.15 else f"{digits(rng, 2)}{rng.choice(['', ' '])}"
+        return f"{whole}{rng.choice(list(FRACTIONS), p=[0.84, 0.08, 0.08])}"
+    if kind < 0.99:  # the day in a church book
+        return f"{rng.choice(['d. ', 'd ', ''])}{rng.integers(1, 32)}{rng.choice(['', chr(39)])}"
     return f"{digits(rng, min(longest, 7))}{rng.choice(['-', '=', ',-', '--', '%', '.'])}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.geometry import Box
+from inkdigits.inference.ctc import SIGNS
 from inkdigits.synthesis import marks, numbers, paper
 from inkdigits.synthesis.allographs import DigitStrokes, OwnForms
 from inkdigits.synthesis.strokes import HEIGHT, Glyph, Placement, draw
@@ -22,48 +25,77 @@ class Scene:
 
     Attributes:
         picture: uint8 (H, W), as the eye sees it: 0 = black.
-        lines: The digits' labels, line by line.
-        boxes: The digits' boxes in the same order: left, top, right, bottom in pixels.
-        others: Signs and other writing on a line, with their boxes, from left to right.
+        characters: Line by line, from left to right: digits, signs, and x for other writing, with their boxes: left, top,
+            right, bottom in pixels.
     """
 
     picture: NDArray[np.uint8]
-    lines: tuple[str, ...]
-    boxes: tuple[Box, ...]
-    others: tuple[tuple[str, Box], ...] = ()
+    characters: tuple[tuple[tuple[str, Box], ...], ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The digits' labels, line by line."""
+        return tuple("".join(character for character, _ in line if character.isdigit()) for line in self.characters)
+
+    @property
+    def signed_lines(self) -> tuple[str, ...]:
+        """The same with the signs that the reader tells apart."""
+        return tuple(
+            "".join(character for character, _ in line if character.isdigit() or character in SIGNS) for line in self.characters
+        )
 
     @property
     def text(self) -> str:
-        """The lines, separated by line ends."""
+        """The digits, the lines separated by line ends."""
         return "\n".join(self.lines)
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """The digits' boxes, in the order of their labels."""
+        return tuple(box for line in self.characters for character, box in line if character.isdigit())
 
 
 #: Share of the lines without a digit.
 _EMPTY = 0.06
 #: Share of the lines whose digits stand in cells.
 _CELLS = 0.12
+#: Share of the lines that are set in a font, and of those that a display of seven segments shows.
+_TYPESET, _DISPLAY = 0.12, 0.03
 
 
-def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, longest: int = 8, text: str | None = None) -> Scene:
+def line(
+    strokes: DigitStrokes,
+    rng: np.random.Generator,
+    height: int = 40,
+    longest: int = 8,
+    text: str | None = None,
+    faces: Sequence[Path] = (),
+) -> Scene:
     """A line of digits, as it is cut out of a cheque, a form or a log book.
 
     Args:
         height: Of the picture, in pixels; its width follows from the text.
         longest: Most digits.
         text: The number, in place of a random one; spaces stay gaps.
+        faces: Fonts, of which some lines are set in one.
     """
     if text is None:
         text = "" if rng.random() < _EMPTY else numbers.number(rng, longest)
     hand = Hand.of(rng)
     tall = height * float(rng.choice([rng.uniform(0.55, 0.95), rng.uniform(0.28, 0.6)], p=[0.65, 0.35]))
     room = height * float(abs(rng.normal(0, 0.35)))
-    baseline = tall / 2 + (height - tall) * float(rng.uniform(0, 1)) + 0.02 * height * float(rng.normal())
+    reach = tall
+    if "½" in text:  # it is higher than a digit
+        tall *= 0.6
+    baseline = reach / 2 + (height - reach) * float(rng.uniform(0, 1)) + 0.02 * height * float(rng.normal())
     # Digits are set along a strip that is long enough for any of them, and cut to length afterwards.
     strip = np.zeros((height, int(tall * (2.2 * max(1, len(text)) + 6) + 2 * room)), np.float32)
-    writer = Writer(strip, OwnForms(strokes), hand, tall, baseline, room, rng)
+    writer = Writer(strip, OwnForms(strokes), hand, tall, baseline, room, rng, display=rng.random() < _DISPLAY)
     drawn: list[tuple[str, Box]] = []
     if not text:
         drawn = [writer.stray() for _ in range(int(rng.integers(0, 6)))]
+    elif faces and rng.random() < _TYPESET:
+        drawn = writer.typeset(text, faces[int(rng.integers(len(faces)))])
     elif text.isdigit() and rng.random() < _CELLS:
         drawn = _in_cells(writer, text)
     else:
@@ -76,10 +108,13 @@ def line(strokes: DigitStrokes, rng: np.random.Generator, height: int = 40, long
     picture = _on_paper(layer, hand.strength, tall, rng, security_print=0.35)
     if text and rng.random() < 0.25:
         picture, drawn = _cut(picture, drawn, rng)
+    return Scene(picture, (_placed(drawn, picture),))
+
+
+def _placed(drawn: Sequence[tuple[str, Box]], picture: NDArray[np.uint8]) -> tuple[tuple[str, Box], ...]:
+    """What was drawn on a line, from left to right, with the parts of the boxes that lie in the picture."""
     seen = [(character, _within(box, picture)) for character, box in drawn]
-    digits = [(character, box) for character, box in seen if character.isdigit()]
-    others = tuple((character, box) for character, box in seen if not character.isdigit())
-    return Scene(picture, ("".join(character for character, _ in digits),), tuple(box for _, box in digits), others)
+    return tuple(sorted(seen, key=lambda one: one[1][0] + one[1][2]))
 
 
 def _in_cells(writer: Writer, text: str) -> list[tuple[str, Box]]:
@@ -108,7 +143,7 @@ def _cut(
     """
     height, width = picture.shape
     boxes = [box for _, box in drawn]
-    digits = [box for character, box in drawn if character.isdigit()]
+    digits = [box for character, box in drawn if character.isdigit()] or boxes  # ½ may stand alone
     (first, _, first_end, _), (last, _, last_end, _) = boxes[0], boxes[-1]
     head, foot = min(box[1] for box in digits), max(box[3] for box in digits)
     lost = rng.uniform(-0.3, 0.25, 4) * (first_end - first, foot - head, last_end - last, foot - head)
@@ -142,12 +177,12 @@ def page(
     tall = min(pitch * float(rng.uniform(0.3, 0.6)), 0.8 * width / (1.9 * max(1, *map(len, lines))), height / 8)
     slope = float(rng.normal(0, 0.02))
     layer = np.zeros((height, width), np.float32)
-    boxes: list[Box] = []
+    written: list[list[tuple[str, Box]]] = []
     for number, content in enumerate(lines):
         left = float(rng.uniform(0.04, 0.15)) * width
         baseline = (number + 0.8) * pitch + 0.05 * pitch * float(rng.normal())
         writer = Writer(layer, strokes, hand, tall, baseline, left, rng, slope)
-        boxes += [box for _, box in writer.number(content)]
+        written.append(writer.number(content))
         if text is None and rng.random() < 0.25 and writer.x < 0.6 * width:
             writer.advance(1.5)
             for _ in range(int(rng.integers(3, 8))):
@@ -156,7 +191,7 @@ def page(
         place = Placement(0.8 * width, 0.9 * height, 0.1 * height / HEIGHT, 0.05 * height / HEIGHT)
         draw(layer, marks.scribble(rng), place, max(0.7, hand.pen * tall), hand.strength, rng)
     picture = _on_paper(layer, hand.strength, tall, rng, security_print=0.0)
-    return Scene(picture, tuple(line.replace(" ", "") for line in lines), tuple(_within(box, picture) for box in boxes))
+    return Scene(picture, tuple(_placed(line, picture) for line in written))
 
 
 def _within(box: Box, picture: NDArray[np.generic]) -> Box:
@@ -219,11 +254,11 @@ def digit(strokes: DigitStrokes, rng: np.random.Generator, none: float = 0.3) ->
         none: Share of the pictures without a digit; their text is empty.
     """
     if rng.random() < none:
-        return Scene(_no_digit(strokes, rng), ("",), ())
+        return Scene(_no_digit(strokes, rng), ((),))
     label = int(rng.integers(10))
     glyph = strokes.pick(label, rng) if rng.random() < 0.75 else strokes.pick_solid(label, rng)
     picture, box = _single(glyph, rng)
-    return Scene(picture, (str(label),), (box,))
+    return Scene(picture, (((str(label), box),),))
 
 
 def _single(glyph: Glyph, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Box]:

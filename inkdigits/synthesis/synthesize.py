@@ -16,6 +16,7 @@ from tqdm import tqdm
 from inkdigits.config import Project
 from inkdigits.features import make_features
 from inkdigits.files import atomic, check_new
+from inkdigits.inference.ctc import SIGNS
 from inkdigits.settings import settings
 from inkdigits.synthesis import scenes
 from inkdigits.synthesis.allographs import DigitStrokes
@@ -31,7 +32,7 @@ class SynthesizeSettings:
         count: How many pictures.
         seed: The same seed makes the same pictures.
         data: The source of the strokes; only images to train on are used.
-        text: Digits to be written, in place of random ones; of a page, lines separated by ``|``.
+        text: Digits and signs to be written, in place of random ones; of a page, lines separated by ``|``.
         height: Of a line's picture, in pixels; in [16, 1000].
 
     Raises:
@@ -51,10 +52,10 @@ class SynthesizeSettings:
             return self
         if self.kind == "digit":
             raise ValueError("a picture of one digit shows any: text is for lines and pages")
-        admitted = "0123456789 |" if self.kind == "page" else "0123456789 "
-        if set(self.text) - set(admitted) or not set(self.text) & set("0123456789"):
+        admitted = f"0123456789 {SIGNS}" + ("|" if self.kind == "page" else "")
+        if set(self.text) - set(admitted) or not set(self.text) & set("0123456789½"):
             raise ValueError(
-                f"text is {self.text!r}: give digits and spaces for a line, or such lines separated by | for a page"
+                f"text is {self.text!r}: give digits, {SIGNS} and spaces for a line, or such lines separated by | for a page"
             )
         return self
 
@@ -77,7 +78,10 @@ def maker(settings: SynthesizeSettings, project: Project | None = None) -> Calla
 
 
 def synthesize(settings: SynthesizeSettings, folder: Path, project: Project | None = None) -> Path:
-    """Write pictures into a folder, with ``labels.csv`` (file, lines) and ``boxes.csv`` (a row for each digit).
+    """Write pictures into a folder, with ``labels.csv`` and ``boxes.csv``.
+
+    ``labels.csv`` has the columns file, lines (the digits) and text (digits and signs); ``boxes.csv`` a row for each digit,
+    sign, and other writing, which is an x.
 
     Args:
         settings: What to make.
@@ -93,14 +97,14 @@ def synthesize(settings: SynthesizeSettings, folder: Path, project: Project | No
     """
     check_new(folder)
     make = maker(settings, project)
-    labels, boxes = _Table("file", "lines"), _Table("file", "digit", "left", "top", "right", "bottom")
+    labels, boxes = _Table("file", "lines", "text"), _Table("file", "character", "left", "top", "right", "bottom")
     for number in tqdm(range(settings.count), desc="making pictures", unit="", disable=None):
         scene, name = make(number), f"{number:06d}.png"
         with atomic(folder / name) as file:
             file.write(cv2.imencode(".png", scene.picture)[1].tobytes())
-        labels.add(name, "|".join(scene.lines))
-        for label, box in zip("".join(scene.lines), scene.boxes, strict=True):
-            boxes.add(name, label, *box)
+        labels.add(name, "|".join(scene.lines), "|".join(scene.signed_lines))
+        for character, box in (one for line in scene.characters for one in line):
+            boxes.add(name, character if character.isdigit() or character in SIGNS else "x", *box)
     boxes.write(folder / "boxes.csv")
     labels.write(folder / "labels.csv")
     return folder / "labels.csv"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits.geometry import Box
-from inkdigits.synthesis import marks, paper
+from inkdigits.geometry import Box, enclosing, moved
+from inkdigits.synthesis import fonts, marks, paper
 from inkdigits.synthesis.allographs import DigitStrokes, OwnForms, segments
 from inkdigits.synthesis.numbers import FRACTIONS
 from inkdigits.synthesis.strokes import HEIGHT, Glyph, Placement, draw
@@ -80,7 +81,7 @@ class Writer:
         return max(0.7, self.hand.pen * self.tall)
 
     def number(self, text: str) -> list[tuple[str, Box]]:
-        """Set digits and signs one after another; blanks are gaps, and ½ is a small 1, a slash and a small 2.
+        """Set digits and signs one after another; blanks are gaps, and ¾ is a small 3, a slash and a small 4.
 
         Returns:
             every character that was drawn, from left to right, with the box of its ink.
@@ -89,6 +90,8 @@ class Writer:
         for character in text:
             if character == " ":
                 self.advance(float(self.rng.uniform(0.4, 0.9)))
+            elif character == "½":
+                drawn.append((character, self.half()))
             elif character in FRACTIONS:
                 drawn += self._fraction(*FRACTIONS[character])
             else:
@@ -112,6 +115,34 @@ class Writer:
         lower = self.write(self.strokes.pick(int(below), rng), size, drop=float(rng.uniform(0.1, 0.3)))
         return [(above, upper), ("/", slash), (below, lower)]
 
+    def half(self) -> Box:
+        """Set ½ as one sign, a small 1 above a small 2 with a bar between them, or before it with a slash; its box."""
+        rng, tall, left = self.rng, self.tall, self.x
+        size = float(rng.uniform(0.4, 0.75))
+        stacked = rng.random() < 0.4
+        one, two = (self.strokes.pick(label, rng) for label in (1, 2))
+        if stacked:
+            apart = float(rng.uniform(0.55, 0.75)) * size
+            self.x += float(rng.uniform(0, 0.25)) * tall
+            boxes = [self.write(one, size * float(rng.uniform(0.8, 1.2)), drop=-apart)]
+            self.x = left
+            boxes.append(self.write(two, size, drop=apart))
+            start, end = (left - 0.1 * tall, float(rng.normal(0, 0.1))), (self.x + 0.1 * tall, float(rng.normal(0, 0.1)))
+        else:
+            lean = float(rng.uniform(0.1, 0.35)) + max(0.0, self.hand.shear) / 2
+            boxes = [self.write(one, size * float(rng.uniform(0.6, 1.0)), drop=-float(rng.uniform(0.1, 0.35)))]
+            foot = self.x + float(rng.uniform(-0.3, 0.2)) * tall
+            self.x = foot + float(rng.uniform(0.0, 0.5)) * tall
+            boxes.append(self.write(two, size, drop=float(rng.uniform(0.1, 0.4))))
+            start = foot, float(rng.uniform(0.4, 0.7))
+            end = foot + 2 * lean * tall, -float(rng.uniform(0.45, 0.75))
+        (x0, y0), (x1, y1) = ((x, self.baseline + self.slope * x + y * tall) for x, y in (start, end))
+        paper.line(self.layer, (x0, y0), (x1, y1), self.pen_px, self.hand.strength)
+        self._last = None
+        self.x = max(self.x, x0, x1)
+        boxes.append((int(min(x0, x1)), int(min(y0, y1)), int(max(x0, x1)) + 1, int(max(y0, y1)) + 1))
+        return enclosing(boxes)
+
     def digit(self, label: int) -> Box:
         """Set one digit, and give its box."""
         if self.display:
@@ -125,6 +156,24 @@ class Writer:
         if label == 0 and self.rng.random() < 0.25:  # small ones, anywhere between the foot and the head of the line
             return self.write(glyph, size * float(self.rng.uniform(0.5, 0.8)), drop=float(self.rng.uniform(-0.2, 0.2)))
         return self.write(glyph, size)
+
+    def typeset(self, text: str, face: Path) -> list[tuple[str, Box]]:
+        """Set digits, signs and letters in a font; give the characters but blanks, with the boxes of their ink.
+
+        Args:
+            face: The font's file, one of ``fonts.faces``. One that looks handwritten leans as the hand does.
+        """
+        for small, (above, below) in FRACTIONS.items():
+            text = text.replace(small, f" {above}/{below}")
+        set_text = fonts.written(text, face, self.tall)
+        if self.hand.shear > 0.3 and face in fonts.faces(True):
+            set_text = set_text.sheared(self.hand.shear - 0.2)  # these fonts lean by themselves
+        middle = (set_text.digits_top + set_text.baseline) / 2
+        left, top = round(self.x), round(self.baseline + self.slope * self.x - middle)
+        set_text.paste(self.layer, left, top, self.hand.strength)
+        self.x = left + set_text.ink.shape[1]
+        self._last = None
+        return [(character, moved(box, left, top)) for character, box in set_text.boxes(text)]
 
     def write(self, glyph: Glyph, size: float, drop: float = 0.0) -> Box:
         """Draw a glyph with its left edge at the pen's place, and move on."""

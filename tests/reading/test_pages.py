@@ -249,7 +249,7 @@ KINDS = {
     two_lines: (18, 1),
     boxes: (16, 3),
     small_zeros: (14, 4),
-    table: (16, 3),
+    table: (15, 3),
     words: (16, 2),
     dark_and_light: (14, 2),
     signs: (0, 2),

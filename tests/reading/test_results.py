@@ -78,6 +78,37 @@ def test_what_a_text_is_worth(text: str, value: str | None) -> None:
     assert value_of(text) == (None if value is None else Decimal(value))
 
 
+@pytest.mark.parametrize(
+    ("text", "point", "comma"),
+    [
+        *[("1.250", "1.250", "1250"), ("1,250", "1250", "1.250"), ("12,50", None, "12.50"), ("12", "12", "12")],
+        *[("1,234.5", "1234.5", None), ("1.234.567,8", None, "1234567.8"), ("1.2.3", None, None), ("2½", "2.5", "2.5")],
+    ],
+)
+def test_a_known_decimal_mark_leaves_nothing_open(text: str, point: str | None, comma: str | None) -> None:
+    for mark, value in (("point", point), ("comma", comma)):
+        assert value_of(text, mark) == (None if value is None else Decimal(value))
+
+
+def test_a_line_is_as_sure_as_all_that_stands_on_it() -> None:
+    nines = {rest: np.array([*[rest / 9] * 9, 1 - rest], np.float32) for rest in (0.01, 0.4)}
+    sure, doubtful = Digit(9, nines[0.01], (0, 0, 1, 1)), Digit(None, nines[0.4], (2, 0, 3, 1))
+    line = Line((Word((sure, sure)), Word((doubtful,))), missed=0.1)
+    assert [word.confidence for word in line.words] == pytest.approx([0.99**2, 0.6])
+    assert line.confidence == pytest.approx(0.99**2 * 0.6 * 0.9)
+    reading = inkdigits.Reading((Page((line,)),))
+    assert inkdigits.Reading.from_dict(json.loads(reading.to_json())) == reading
+
+
+def test_halves() -> None:
+    half = Sign("½", "½", 0.9, (6, 0, 12, 12))
+    mark, alone = Word((digit(2), half)), Word((half,))
+    assert (mark.text, mark.best_text, mark.value) == ("2 1/2", "2 1/2", Decimal("2.5"))
+    assert (alone.text, alone.value, value_of("-2½"), value_of("1.2½")) == ("1/2", Decimal("0.5"), Decimal("-2.5"), None)
+    reading = inkdigits.Reading((Page((Line((mark, alone)),)),))
+    assert inkdigits.Reading.from_dict(json.loads(reading.to_json())) == reading
+
+
 def test_what_is_empty_is_no_error() -> None:
     for empty in (Word(()), Line(()), Line((Word(()),))):
         assert empty.text == empty.best_text == ""

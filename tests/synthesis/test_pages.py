@@ -32,7 +32,7 @@ def test_the_same_seed_makes_the_same_tile_and_photo(strokes: DigitStrokes) -> N
 def test_marks_lie_where_the_ink_is(strokes: DigitStrokes) -> None:
     """There is ink under the marks of digits: more contrast than in a spot as large anywhere else on the page."""
     rng, under, elsewhere = np.random.default_rng(1), [], []
-    for _ in range(25):
+    for _ in range(40):
         tile = pages.tile(strokes, rng)
         assert tile.picture.shape == (320, 320)
         marks = tile.marks

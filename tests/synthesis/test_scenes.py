@@ -92,12 +92,20 @@ def test_a_line_below_a_pixel_is_fainter_not_broken() -> None:
 
 def test_signs_on_a_line_have_their_places_beside_the_digits(strokes: DigitStrokes) -> None:
     rng = np.random.default_rng(0)
-    for text, signs in (("24/12/2023", "//"), ("12.50", "."), ("(7)", "()"), ("3 × 5", "×"), ("2½", "/"), ("10:45", ":")):
+    for text, signs in (
+        ("24/12/2023", "//"),
+        ("12.50", "."),
+        ("(7)", "()"),
+        ("3 × 5", "×"),
+        ("2½", "½"),
+        ("2¾", "/"),
+        ("10:45", ":"),
+    ):
         scene = scenes.line(strokes, rng, height=80, text=text)
-        assert scene.text == text.replace("½", "12").translate(str.maketrans("", "", " /.():×"))
-        drawn = "".join(sign for sign, _ in scene.others)
+        assert scene.text == text.replace("¾", "34").translate(str.maketrans("", "", " /.():×½"))
+        drawn = "".join(character for character, _ in scene.characters[0] if not character.isdigit())
         assert signs in drawn
-        for _, (left, top, right, bottom) in scene.others:
+        for _, (left, top, right, bottom) in scene.characters[0]:
             assert 0 <= left <= right <= scene.picture.shape[1]
             assert 0 <= top <= bottom <= 80
 

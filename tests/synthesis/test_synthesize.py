@@ -23,10 +23,11 @@ def test_a_folder_of_lines_with_the_truth(source: str, tmp_path: Path) -> None:
     rows = list(csv.DictReader(table.open()))
     boxes = list(csv.DictReader((tmp_path / "made" / "boxes.csv").open()))
     assert [row["file"] for row in rows] == [f"{i:06d}.png" for i in range(5)]
-    assert sum(len(row["lines"]) for row in rows) == len(boxes)
+    assert sum(len(row["text"]) for row in rows) == sum(box["character"] != "x" for box in boxes)
     for row in rows:
         assert Image.open(tmp_path / "made" / row["file"]).height == 64
-        assert "".join(box["digit"] for box in boxes if box["file"] == row["file"]) == row["lines"]
+        assert "".join(box["character"] for box in boxes if box["file"] == row["file"]).replace("x", "") == row["text"]
+        assert "".join(filter(str.isdigit, row["text"])) == row["lines"]
 
 
 def test_a_picture_depends_on_its_number_and_the_seed_alone(source: str) -> None:
@@ -63,7 +64,7 @@ def test_settings_that_cannot_be(settings: dict[str, object], message: str) -> N
 
 
 def test_the_command(source: str, tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
-    code, out, _ = run_cli("synthesize", "page", "-n", 1, "-o", tmp_path / "p", "--text", "12|34", "--data", source)
+    code, out, _ = run_cli("synthesize", "page", "-n", 1, "-o", tmp_path / "p", "--text", "1.2|34", "--data", source)
     assert code == 0
     assert out.strip() == str(tmp_path / "p" / "labels.csv")
-    assert Path(out.strip()).read_text() == "file,lines\n000000.png,12|34\n"
+    assert Path(out.strip()).read_text() == "file,lines,text\n000000.png,12|34,1.2|34\n"
