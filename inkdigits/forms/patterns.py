@@ -13,6 +13,8 @@ from inkdigits.reading.values import value_of
 
 #: A point and a comma look alike in many a hand: a pattern that wants one takes the other for it.
 _ALIKE = {".": "[.,]", ",": "[.,]"}
+#: Forms are no longer, and have no more digits that may be missing: each of these doubles the ways to read a text.
+_LONGEST, _MOST_OPEN = 64, 12
 #: The years that dates of four digits may have.
 _YEARS = range(1500, 2200)
 
@@ -30,7 +32,7 @@ class Pattern:
     read: Callable[[str], str | None]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def pattern_of(form: str) -> Pattern:
     """The pattern of a form.
 
@@ -40,7 +42,7 @@ def pattern_of(form: str) -> Pattern:
             missing.
 
     Raises:
-        ValueError: There is no such form, or it has a character that is neither.
+        ValueError: There is no such form, it has a character that is neither, or it is too long.
     """
     if form in NAMED:
         return NAMED[form]
@@ -49,6 +51,8 @@ def pattern_of(form: str) -> Pattern:
     if strange or "d" not in form:
         named = ", ".join(NAMED)
         raise ValueError(f"the pattern is {form!r}: use {named}, or d for a digit, d? for one that may be missing, and {SIGNS}")
+    if len(form) > _LONGEST or parts.count("d?") > _MOST_OPEN:
+        raise ValueError(f"the pattern {form[:20]}… is too long: give {_LONGEST} characters and {_MOST_OPEN} times d? at most")
     fixed = "d?" not in parts
     expression = "".join(_expression(part, optional=fixed or part == " ") for part in parts)
     digits_at = [number for number, part in enumerate(parts) if part.startswith("d")]

@@ -48,7 +48,8 @@ class Candidate:
         detected: Probability of a digit by the detector; None where it was not asked.
         span: Where it begins and ends along its line, and its height, in pixels; None: as its box says.
         parted: Other writing stands between it and the digit before it.
-        symbol: What the line recogniser has read there; None where it was not asked, or read nothing.
+        symbol: What the line recogniser has read there, its box in pixels of the piece that it saw; None where it was not
+            asked, or read nothing.
         scores: float32 (crops, 11), what the classifier says of each crop; None before it was asked.
         probabilities: float32 (11,), calibrated, of the ten digits and of no digit; None before a network was asked.
         chosen: The crop that the probabilities are of.

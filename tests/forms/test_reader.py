@@ -228,6 +228,8 @@ def test_no_frame() -> None:
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "check": "crc"}]}, "check is 'crc': it should be 'luhn'"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "pattern": "mm/dd"}]}, "pattern is 'mm/dd': use date, time, amount"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "pattern": "/"}]}, "pattern is '/'"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "pattern": "d?" * 13}]}, "is too long: give 64 characters"),
+        ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "pattern": "d" * 65}]}, "is too long: give 64 characters"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "range": [9, 1]}]}, "least and the most"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "monotone": "down"}]}, "counts down from nothing"),
         ({"fields": [{"name": "a", "box": [0, 0, 1, 1], "previous": 12}]}, "previous is 12"),
