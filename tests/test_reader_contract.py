@@ -106,6 +106,16 @@ def test_a_scribbled_line_is_passed_over_once_for_each_strip() -> None:
         assert len(counter.strips) == len(set(counter.strips))
 
 
+def test_a_doubtful_digit_is_shown_to_the_line_recogniser_too(sample: Dataset) -> None:
+    images, labels = sample.split("test").labelled()
+    four, nine = (images[labels == label][0].astype(int) for label in (4, 9))
+    picture = Image.fromarray((255 - (four + nine) // 2).astype(np.uint8)).resize((84, 84))
+    with Counter() as counter:
+        (digit,) = inkdigits.Reader().read(picture, "digit").digits
+    assert digit.confidence < 0.97
+    assert counter.strips
+
+
 def test_many_single_digits_make_one_batch(sample: Dataset) -> None:
     with Counter() as counter:
         readings = inkdigits.Reader().read_many(list(sample.split("test").images[:300]), "digit")

@@ -193,7 +193,7 @@ def digit_candidates(picture: NDArray[np.uint8]) -> list[Candidate]:
         return []
     # Of a picture that is a network input already, there is nothing more to see.
     context = None if inked is picture else reduced(picture, CONTEXT_SIDE)
-    return [Candidate(_around(inked), inputs, context)]
+    return [Candidate(_around(inked), inputs, context=context)]
 
 
 def _around(inked: NDArray[np.uint8]) -> Box:
