@@ -62,7 +62,7 @@ notebooks: $(VENV)/.train ## run the notebooks and write them into docs/notebook
 	@$(PIP) -e '.[notebooks]'
 	@$(VENV)/bin/python docs/make_notebooks.py
 
-weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (some fifteen hours on two cores)
+weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (some ten hours on two cores)
 	@$(PIP) --editable '.[train,fonts]'
 	@$(RUN) train-reader --resume
 	@cp models/reader/*.onnx models/reader/meta.json inkdigits/weights/reader/

@@ -6,6 +6,8 @@ import pytest
 
 from inkdigits.config import Project
 from inkdigits.errors import ModelError, UsageError
+from inkdigits.files import sha256_file
+from inkdigits.modeling.train_reader import NETWORKS
 from inkdigits.runs import Run
 
 
@@ -53,3 +55,12 @@ def test_the_shipped_runs_are_there(name: str) -> None:
     run = Run.shipped(name)
     for network in ("model",) if name == "default" else ("digit", "line"):
         assert run.model(network).stat().st_size > 10_000
+
+
+def test_what_is_said_of_shipped_networks_is_said_of_those_that_ship() -> None:
+    """The hashes of ``meta.json`` are of the files beside it."""
+    reader, default = Run.shipped("reader"), Run.shipped("default")
+    assert {name: reader.meta()[name]["sha256"] for name in NETWORKS} == {
+        name: sha256_file(reader.model(name)) for name in NETWORKS
+    }
+    assert default.meta()["model_sha256"] == sha256_file(default.model())

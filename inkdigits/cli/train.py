@@ -78,7 +78,7 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 @click.option("--from", "start", metavar="RUN", help="Start from the weights of this reader, in place of random ones.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped; its pictures are made again.")
 def train_reader(resume: bool, **settings: Any) -> None:
-    """Train the networks of 'inkdigits read' on synthetic pictures into models/<run>/, in some 15 hours on two cores.
+    """Train the networks of 'inkdigits read' on synthetic pictures into models/<run>/, in some ten hours on two cores.
 
     \b
     Example: inkdigits train-reader --digits 20000 --lines 9600 --run trial

@@ -54,11 +54,11 @@ def pattern_of(form: str) -> Pattern:
     if len(form) > _LONGEST or parts.count("d?") > _MOST_OPEN:
         raise ValueError(f"the pattern {form[:20]}… is too long: give {_LONGEST} characters and {_MOST_OPEN} times d? at most")
     fixed = "d?" not in parts
-    expression = "".join(_expression(part, optional=fixed or part == " ") for part in parts)
+    expression = re.compile("".join(_expression(part, optional=fixed or part == " ") for part in parts))
     digits_at = [number for number, part in enumerate(parts) if part.startswith("d")]
 
     def read(text: str) -> str | None:
-        match = re.fullmatch(expression, text)
+        match = expression.fullmatch(text)
         if match is None:
             return None
         digits = dict(zip(digits_at, match.groups(default=""), strict=True))

@@ -19,6 +19,11 @@ SIGNS = ".,-/:+×=()%½"
 SYMBOLS = (*"0123456789", "", *SIGNS, "x")
 
 
+def symbol_of(character: str) -> str:
+    """The symbol that a character is read as: itself if it is a digit or one of ``SIGNS``, else an x."""
+    return character if character in SYMBOLS else "x"
+
+
 class Peak(NamedTuple):
     """A digit or sign on the best path: its label, and the time step at which it is surest."""
 

@@ -75,31 +75,18 @@ def crops(picture: NDArray[np.uint8]) -> tuple[list[NDArray[np.uint8]], NDArray[
     Raises:
         ImageError: The array is no grey picture.
     """
-    first, digit = usual_crop(picture)
-    return [first, *further_crops(picture)], digit
-
-
-def usual_crop(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """The first of ``crops``, and the ink that it shows; arguments and errors as there."""
     picture = checked(picture)
     if is_prepared(picture[None])[0]:
-        return picture.copy(), picture
-    digit = without_debris(ink(picture))
-    return normalise(digit), digit
-
-
-def further_crops(picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """All but the first of ``crops``; arguments and errors as there."""
-    picture = checked(picture)
-    if min(picture.shape) < FRAMED_SIDE or is_prepared(picture[None])[0]:
-        return []
+        return [picture.copy()], picture
     inked = ink(picture)
-    if not border(inked).any():
-        return []
+    digit = without_debris(inked)
+    if min(picture.shape) < FRAMED_SIDE or not border(inked).any():
+        return [normalise(digit)], digit
     top, bottom = _within_rulings(inked)
     left, right = _within_rulings(inked.T)
-    others = [without_specks(inked), without_debris(ink(picture[top:bottom, left:right]))]
-    return [normalise(other) for other in others if other.any()]
+    inner = picture[top:bottom, left:right]
+    others = [without_specks(inked), without_debris(ink(inner))]
+    return [normalise(digit)] + [normalise(other) for other in others if other.any()], digit
 
 
 def prepare_batch(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:

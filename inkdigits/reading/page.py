@@ -14,7 +14,7 @@ from inkdigits.geometry import Box, around, clipped, corners_of, intersection_ov
 from inkdigits.inference.detector import Found, separate
 from inkdigits.inference.line_recogniser import LineSymbol
 from inkdigits.inference.tasks import NON_DIGIT
-from inkdigits.preparation.digit import usual_crop
+from inkdigits.preparation.digit import prepare
 from inkdigits.reading.candidates import LONE_NON_DIGIT_LIMIT, Candidate, PageCandidates, digit_candidates, mean_confidence
 from inkdigits.reading.cutting import Cut, cut
 from inkdigits.reading.layout import direction, pieces_of
@@ -227,7 +227,7 @@ def _of_piece(
         candidate.symbol = None if match is None else read[match]
         if match is None or _stands_alone(places, number):
             candidate.cut = _with_paper(piece.picture, place)
-            candidate.crops = [usual_crop(candidate.cut)[0]]
+            candidate.crops = [prepare(candidate.cut)]
         found.append((float(place[0] + place[2]), candidate))
     others = np.delete(looked.digits.centres, rows, axis=0)
     for number, symbol in enumerate(read):

@@ -14,7 +14,7 @@ from inkdigits.inference.detector import Detector, Found, separate
 from inkdigits.inference.line_recogniser import LineRecogniser, Passes
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.inference.tasks import NON_DIGIT, READER
-from inkdigits.preparation.digit import further_crops
+from inkdigits.preparation.digit import crops
 from inkdigits.preparation.ink import border
 from inkdigits.reading.candidates import Candidate, mean_confidence
 from inkdigits.reading.layout import Piece, pieces_of
@@ -108,7 +108,7 @@ class Recogniser:
         doubtful = [one for one in waiting if one.cut is not None and self._usual(one) < _SURE_USUAL]
         for candidate in doubtful:
             assert candidate.cut is not None
-            candidate.crops = [*candidate.crops, *further_crops(candidate.cut)]
+            candidate.crops = crops(candidate.cut)[0]
         self._score(doubtful, known)
         for candidate in waiting:
             candidate.cut = None
@@ -119,8 +119,8 @@ class Recogniser:
 
     def _score(self, candidates: Sequence[Candidate], known: dict[bytes, NDArray[np.float32]]) -> None:
         """Fill in the scores of all crops; ``known`` are those of crops by their bytes, and grows."""
-        crops = {crop.tobytes(): crop for candidate in candidates for crop in candidate.crops}
-        new = {key: crop for key, crop in crops.items() if key not in known}
+        shown = {crop.tobytes(): crop for candidate in candidates for crop in candidate.crops}
+        new = {key: crop for key, crop in shown.items() if key not in known}
         if new:
             known |= dict(zip(new, self.classifier.predict_proba(np.stack(list(new.values()))), strict=True))
         for candidate in candidates:

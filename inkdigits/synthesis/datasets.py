@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from inkdigits.geometry import Box
 from inkdigits.inference import sheet_finder
-from inkdigits.inference.ctc import BLANK, SYMBOLS
+from inkdigits.inference.ctc import BLANK, SYMBOLS, symbol_of
 from inkdigits.inference.detector import CELL, UNIT
 from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.preparation.digit import prepare
@@ -38,8 +38,6 @@ _AHEAD = 6
 STRIPS, _BATCHES_OF_JOB = 96, 6
 #: Lines have so many digits, digits and signs, and columns at most.
 MOST_DIGITS, _MOST_SYMBOLS, WIDEST = 12, 16, 448
-#: The classes of what stands on a line.
-_SYMBOL, _OTHER = {symbol: number for number, symbol in enumerate(SYMBOLS)}, SYMBOLS.index("x")
 #: Digits whose network inputs have a mean level outside are lost in their paper or drowned by it.
 _MEAN_LEVELS = (8, 110)
 
@@ -170,7 +168,7 @@ def _strips_job(seed: tuple[int, int]) -> list[Strips]:
     while len(made) < STRIPS * _BATCHES_OF_JOB:
         scene = scenes.line(_strokes, rng, STRIP_HEIGHT, MOST_DIGITS, faces=faces)
         image = strip(scene.picture)
-        symbols = [(_SYMBOL.get(character, _OTHER), box) for character, box in scene.characters[0] if character != "'"]
+        symbols = [(SYMBOLS.index(symbol_of(character)), box) for character, box in scene.characters[0] if character != "'"]
         if image.shape[1] <= WIDEST and len(symbols) <= _MOST_SYMBOLS:
             made.append((image, symbols))
     made.sort(key=lambda one: one[0].shape[1])

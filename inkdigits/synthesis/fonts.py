@@ -50,8 +50,9 @@ class Written:
         """The characters of the text that was set, but for blanks, each with the box of its ink in pixels of the map."""
         found = []
         for character, start, end in zip(text, self.ends, self.ends[1:], strict=False):
-            left, right = max(0, int(start)), max(1, int(np.ceil(end)))
-            rows, columns = np.flatnonzero(self.ink[:, left:right].any(1)), np.flatnonzero(self.ink[:, left:right].any(0))
+            left = max(0, int(start))
+            inked = self.ink[:, left : max(1, int(np.ceil(end)))] > 0
+            rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
             if rows.size:
                 box = left + int(columns[0]), int(rows[0]), left + int(columns[-1]) + 1, int(rows[-1]) + 1
                 found.append((character, box))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.geometry import Box
-from inkdigits.inference.ctc import SIGNS
+from inkdigits.inference.ctc import symbol_of
 from inkdigits.synthesis import marks, numbers, paper
 from inkdigits.synthesis.allographs import DigitStrokes, OwnForms
 from inkdigits.synthesis.strokes import HEIGHT, Glyph, Placement, draw
@@ -40,9 +40,7 @@ class Scene:
     @property
     def signed_lines(self) -> tuple[str, ...]:
         """The same with the signs that the reader tells apart."""
-        return tuple(
-            "".join(character for character, _ in line if character.isdigit() or character in SIGNS) for line in self.characters
-        )
+        return tuple("".join(symbol_of(character) for character, _ in line).replace("x", "") for line in self.characters)
 
     @property
     def text(self) -> str:

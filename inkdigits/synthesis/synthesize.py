@@ -16,7 +16,7 @@ from tqdm import tqdm
 from inkdigits.config import Project
 from inkdigits.features import make_features
 from inkdigits.files import atomic, check_new
-from inkdigits.inference.ctc import SIGNS
+from inkdigits.inference.ctc import SIGNS, symbol_of
 from inkdigits.settings import settings
 from inkdigits.synthesis import scenes
 from inkdigits.synthesis.allographs import DigitStrokes
@@ -104,7 +104,7 @@ def synthesize(settings: SynthesizeSettings, folder: Path, project: Project | No
             file.write(cv2.imencode(".png", scene.picture)[1].tobytes())
         labels.add(name, "|".join(scene.lines), "|".join(scene.signed_lines))
         for character, box in (one for line in scene.characters for one in line):
-            boxes.add(name, character if character.isdigit() or character in SIGNS else "x", *box)
+            boxes.add(name, symbol_of(character), *box)
     boxes.write(folder / "boxes.csv")
     labels.write(folder / "labels.csv")
     return folder / "labels.csv"
