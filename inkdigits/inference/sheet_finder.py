@@ -26,6 +26,8 @@ _OUTLIER = 2.5
 #: Sides are moved to the clearest line in a picture of at most so many pixels a side, no further than a share of its diagonal,
 #: and a share of the shortest side.
 _SHARP_SIDE, _FAR, _FAR_ACROSS = 900, 0.04, 0.2
+#: A line is seen along a side if it is there, darker by so many levels, at this share of the side's places in the picture.
+_LINE_LEVELS, _LINE_SHARE = 3.0, 0.6
 #: Either side of an edge or line is looked at so far away from it, as a share of the picture's longer side.
 _NEAR = 0.005
 #: From levels before, at and behind places, each float32 (N, T): how clearly something runs through them.
@@ -58,7 +60,10 @@ class SheetFinder(Network):
         image = Image.fromarray(reduced(picture, 8 * SIDE)).resize((SIDE, SIDE), Image.Resampling.BOX)
         ((sheet, frame),) = self._session.run({"pictures": np.asarray(image, np.float32)[None, None]})[0]
         levels = np.asarray(_shown(picture), np.float32)
-        return Sheet(_sharpened(quadrilateral(sheet), levels, _edges), _sharpened(quadrilateral(frame), levels, _dark_lines))
+        around = _sharpened(quadrilateral(frame), levels, _dark_lines)
+        # A sheet may be as light as what it lies on; a frame is made of lines, or it is none.
+        printed = around if around is not None and _seen(around, levels, _dark_lines) else None
+        return Sheet(_sharpened(quadrilateral(sheet), levels, _edges), printed)
 
 
 # --- To the pixel ---------------------------------------------------------------------------------------------------
@@ -118,17 +123,10 @@ def _clearest(
     clarity: _Clarity,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The clearest of all straight lines that pass a side's ends no further away than ``reach`` pixels."""
-    way = end - start
-    outwards = np.array([way[1], -way[0]]) / max(float(np.hypot(*way)), 1e-6)
     count = 2 * max(1, round(reach)) + 1
     offsets = np.linspace(-reach, reach, count)
-    middles = start + _ALONG[:, None] * way
-    points = middles[:, None] + offsets[:, None] * outwards
-    height, width = levels.shape
-    inside = ((points >= 1) & (points < (width - 1, height - 1))).all(2)
-    near = max(1.5, _NEAR * max(levels.shape)) * outwards
-    sampled = (_sampled(levels, points + step).astype(np.float32) for step in (-near, 0 * near, near))
-    clear = clarity(*sampled) * inside
+    clear, inside, outwards = _clearness(start, end, levels, offsets, clarity)
+    clear *= inside
     # A single spot, however strong, is no line.
     clear = np.minimum(clear, max(float(np.percentile(clear, 97)), 1e-6))
     first, last = np.meshgrid(np.arange(count), np.arange(count), indexing="ij")
@@ -141,6 +139,38 @@ def _clearest(
         return start, end
     i, j = divmod(int(total.argmax()), count)
     return start + offsets[i] * outwards, end + offsets[j] * outwards
+
+
+def _seen(corners: Corners, levels: NDArray[np.float32], clarity: _Clarity) -> bool:
+    """Whether every side of a shape, corners as shares of the picture, is to be seen as far as it lies in the picture."""
+    height, width = levels.shape
+    points = np.array(corners) * (width, height)
+    for start, end in zip(points, np.roll(points, -1, axis=0), strict=True):
+        clear, inside, _ = _clearness(start, end, levels, np.arange(-2.0, 3.0), clarity)
+        shown = clear.max(1)[inside.all(1)] > _LINE_LEVELS
+        if shown.size and shown.mean() < _LINE_SHARE:
+            return False
+    return True
+
+
+def _clearness(
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    levels: NDArray[np.float32],
+    offsets: NDArray[np.float64],
+    clarity: _Clarity,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
+    """How clear it is at places along a side and so many pixels off it, float32 (N, T); whether these lie in the picture;
+    and the direction of the offsets."""
+    way = end - start
+    outwards = np.array([way[1], -way[0]]) / max(float(np.hypot(*way)), 1e-6)
+    middles = start + _ALONG[:, None] * way
+    points = middles[:, None] + offsets[:, None] * outwards
+    height, width = levels.shape
+    inside = ((points >= 1) & (points < (width - 1, height - 1))).all(2)
+    near = max(1.5, _NEAR * max(levels.shape)) * outwards
+    sampled = (_sampled(levels, points + step).astype(np.float32) for step in (-near, 0 * near, near))
+    return clarity(*sampled), inside, outwards
 
 
 # --- From masks to corners --------------------------------------------------------------------------------------------
