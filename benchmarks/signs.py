@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2_000)
     parser.add_argument("--split", default="test", choices=["test", "validation"])
     args = parser.parse_args()
-    strokes = DigitStrokes(*make_features("mnist").split(args.split).labelled())
+    strokes = DigitStrokes(make_features("mnist").split(args.split))
     rng = np.random.default_rng(0)
     each = args.count // len(KINDS)
     table: dict[str, float] = {}

@@ -80,7 +80,7 @@ def synthetic_lines() -> Image.Image:
 
 def synthetic_readings(correct: bool) -> Image.Image:
     """Synthetic lines of test digits that were read correctly or wrong, each with what was read and what is true."""
-    strokes = DigitStrokes(*sources.prepare("mnist").split("test").labelled())
+    strokes = DigitStrokes(sources.prepare("mnist").split("test"))
     canvas, shown, number = Image.new("RGB", (1200, 420), "white"), 0, 0
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(17)
     while shown < 15:

@@ -23,16 +23,19 @@ class Split:
     Attributes:
         images: uint8 (N, 28, 28), 0 = paper, 255 = ink.
         labels: int64 (N,) of 0 to 9, or None.
+        writers: int64 (N,), the number of the person who wrote each, or None.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64] | None
+    writers: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
             raise DataError(f"images are {self.images.dtype} {self.images.shape}, not uint8 (N, 28, 28)")
-        if self.labels is not None and self.labels.shape != (len(self.images),):
-            raise DataError(f"{len(self.images)} images have labels of shape {self.labels.shape}")
+        for name, column in (("labels", self.labels), ("writers", self.writers)):
+            if column is not None and column.shape != (len(self.images),):
+                raise DataError(f"{len(self.images)} images have {name} of shape {column.shape}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -49,13 +52,16 @@ class Split:
 
     def take(self, index: NDArray[np.generic]) -> Split:
         """The images at ``index``: positions int (M,), or a mask bool (N,)."""
-        return Split(self.images[index], None if self.labels is None else self.labels[index])
+        labels, writers = (None if column is None else column[index] for column in (self.labels, self.writers))
+        return Split(self.images[index], labels, writers)
 
     def fingerprint(self) -> dict[str, object]:
-        """Number and SHA-256 of images and labels."""
+        """Number and SHA-256 of images, labels and writers."""
         digests: dict[str, object] = {"count": len(self), "images_sha256": sha256(self.images)}
         if self.labels is not None:
             digests["labels_sha256"] = sha256(self.labels)
+        if self.writers is not None:
+            digests["writers_sha256"] = sha256(self.writers)
         return digests
 
 
@@ -99,10 +105,12 @@ class Dataset:
 
 def save(data: Dataset, path: Path) -> None:
     """Write a data set as an ``.npz``, whole or not at all."""
-    arrays = {f"{name}_images": split.images for name, split in data.splits.items()}
-    labels = {f"{name}_labels": split.labels for name, split in data.splits.items() if split.labels is not None}
+    arrays: dict[str, NDArray[Any]] = {f"{name}_images": split.images for name, split in data.splits.items()}
+    for name, split in data.splits.items():
+        columns = {f"{name}_labels": split.labels, f"{name}_writers": split.writers}
+        arrays |= {key: column for key, column in columns.items() if column is not None}
     with atomic(path) as file:
-        np.savez(file, allow_pickle=False, **(arrays | labels))
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> Dataset:
@@ -115,7 +123,8 @@ def load(path: Path) -> Dataset:
         with np.load(path, allow_pickle=False) as archive:
             arrays = dict(archive)
         names = [name.removesuffix("_images") for name in arrays if name.endswith("_images")]
-        return Dataset(path.stem, {name: Split(arrays[f"{name}_images"], arrays.get(f"{name}_labels")) for name in names})
+        parts = [(arrays[f"{n}_images"], arrays.get(f"{n}_labels"), arrays.get(f"{n}_writers")) for n in names]
+        return Dataset(path.stem, {name: Split(*columns) for name, columns in zip(names, parts, strict=True)})
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} is no data set of inkdigits ({error}): delete it and make it again") from None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inkdigits import dataset, preparation, sources
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset, Split
@@ -12,7 +14,8 @@ def make_features(source: str, project: Project | None = None, transpose: bool =
     """Network inputs of a source, split into train, validation and test, kept under ``data/processed``.
 
     The splits are those of the source; the training split gives one image in twelve to validation, the same ones
-    every time (MNIST: 55,000 and 5,000). MNIST's images pass through unchanged.
+    every time (MNIST: 55,000 and 5,000); where the writers are known, it gives one writer in twelve. MNIST's images pass
+    through unchanged.
 
     Args:
         source: See ``inkdigits.sources``.
@@ -34,7 +37,7 @@ def make_features(source: str, project: Project | None = None, transpose: bool =
 
 
 def _network_inputs(interim: Dataset) -> dict[str, Split]:
-    splits = {name: Split(preparation.prepare_batch(data.images), data.labels) for name, data in interim.splits.items()}
+    splits = {name: replace(data, images=preparation.prepare_batch(data.images)) for name, data in interim.splits.items()}
     if "train" in splits and splits["train"].labels is not None:
         splits |= dict(zip(("train", "validation"), held_out(splits["train"]), strict=True))
     return splits

@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from tqdm import tqdm
 
 from inkdigits.errors import DataError
 
 #: The largest IDX payload that is read, in bytes: three times all of EMNIST. A larger header is taken for damage.
 MAX_IDX_BYTES = 2 << 30
+#: How IDX files number the types of their values, and what people call these.
+_IDX_TYPES = {np.dtype(np.uint8): (0x08, "unsigned bytes"), np.dtype(np.int32): (0x0C, "32-bit integers")}
 DIGITS = tuple("0123456789")
 PIXELS = 28 * 28
 PIXEL_COLUMNS = [f"pixel{i}" for i in range(PIXELS)]
@@ -34,28 +36,32 @@ _CSV_BYTES_AT_ONCE = 8 << 20
 # --- IDX (Source: http://yann.lecun.com/exdb/mnist, "FILE FORMATS") ---------------------------------------------
 
 
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, gzipped or not.
+def read_idx(path: Path, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+    """Read an IDX file, gzipped or not.
+
+    Args:
+        dtype: Of the values that the file should hold: uint8 or int32.
 
     Returns:
-        uint8 array of the shape that the header states.
+        array of the dtype, of the shape that the header states.
 
     Raises:
-        DataError: the file is missing, truncated, too long, damaged, or no IDX file of unsigned bytes.
+        DataError: the file is missing, truncated, too long, damaged, or no IDX file of such values.
     """
+    code, values = _IDX_TYPES[np.dtype(dtype)]
     try:
         with _open_maybe_gzip(path) as file:
             magic = file.read(4)
-            if len(magic) < 4 or magic[:3] != b"\x00\x00\x08" or not 1 <= magic[3] <= 4:
+            if len(magic) < 4 or magic[:3] != bytes((0, 0, code)) or not 1 <= magic[3] <= 4:
                 raise DataError(
-                    f"{path}: the first four bytes are {magic.hex(' ') or 'missing'}, not 00 00 08 and the number of"
-                    " dimensions (1 to 4): this is no IDX file of unsigned bytes; download it again"
+                    f"{path}: the first four bytes are {magic.hex(' ') or 'missing'}, not 00 00 {code:02x} and the number of"
+                    f" dimensions (1 to 4): this is no IDX file of {values}; download it again"
                 )
             header = file.read(4 * magic[3])
             if len(header) < 4 * magic[3]:
                 raise DataError(f"{path} ends within its header: download it again")
             shape = struct.unpack(f">{magic[3]}I", header)
-            size = math.prod(shape)
+            size = math.prod(shape) * np.dtype(dtype).itemsize
             if size > MAX_IDX_BYTES:
                 raise DataError(f"{path}: the header states {shape} = {size} bytes, more than {MAX_IDX_BYTES}: it is damaged")
             content = _read_up_to(file, size + 1)
@@ -66,7 +72,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     if len(content) != size:
         found = f"{len(content)} are there" if len(content) < size else "more are there"
         raise DataError(f"{path}: the header states {shape} = {size} bytes, but {found}: download it again")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    return np.frombuffer(content, np.dtype(dtype).newbyteorder(">")).astype(dtype, copy=False).reshape(shape)
 
 
 def _open_maybe_gzip(path: Path) -> IO[bytes] | gzip.GzipFile:
@@ -83,9 +89,11 @@ def _read_up_to(file: IO[bytes] | gzip.GzipFile, limit: int) -> bytes:
     return bytes(content)
 
 
-def idx_bytes(array: NDArray[np.uint8]) -> bytes:
-    """A uint8 array of 1 to 4 dimensions as an (uncompressed) IDX file."""
-    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.astype(np.uint8).tobytes()
+def idx_bytes(array: NDArray[np.generic]) -> bytes:
+    """An array of uint8 or int32 with 1 to 4 dimensions as an (uncompressed) IDX file."""
+    code, _ = _IDX_TYPES[array.dtype]
+    content = array.astype(array.dtype.newbyteorder(">")).tobytes()
+    return struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape) + content
 
 
 # --- CSV ----------------------------------------------------------------------------------------------------------

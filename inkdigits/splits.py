@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inkdigits.dataset import Split
 from inkdigits.errors import UsageError
@@ -14,6 +15,8 @@ SPLIT_SEED = 0
 
 def held_out(data: Split, share: float = VALIDATION_SHARE, seed: int = SPLIT_SEED) -> tuple[Split, Split]:
     """Hold out a stratified share: every label gives the same share, up to rounding, and order is kept.
+
+    Where the writers are known, some of them are held out with all their images, until the share is reached.
 
     Args:
         data: Labelled images.
@@ -30,6 +33,9 @@ def held_out(data: Split, share: float = VALIDATION_SHARE, seed: int = SPLIT_SEE
     if not 0 < share < 1:
         raise UsageError(f"a share of {share} cannot be split off: choose one between 0 and 1")
     _, labels = data.labelled()
+    if data.writers is not None:
+        chosen = _of_some_writers(data.writers, share, seed)
+        return data.take(~chosen), data.take(chosen)
     order = np.random.default_rng(seed).permutation(len(labels))
     by_label = order[np.argsort(labels[order], kind="stable")]
     # Every 1/share-th image of the list sorted by label: exact in total, and within one image for each label.
@@ -37,3 +43,11 @@ def held_out(data: Split, share: float = VALIDATION_SHARE, seed: int = SPLIT_SEE
     chosen = np.zeros(len(labels), bool)
     chosen[by_label[picks]] = True
     return data.take(~chosen), data.take(chosen)
+
+
+def _of_some_writers(writers: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
+    """Which images, of writers int64 (N,), are by those who are held out: bool (N,)."""
+    people, counts = np.unique(writers, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(people))
+    enough = np.cumsum(counts[order]) <= share * len(writers)
+    return np.isin(writers, people[order][enough])

@@ -167,7 +167,7 @@ def _clearness(
     middles = start + _ALONG[:, None] * way
     points = middles[:, None] + offsets[:, None] * outwards
     height, width = levels.shape
-    inside = ((points >= 1) & (points < (width - 1, height - 1))).all(2)
+    inside = np.all((points >= 1) & (points < (width - 1, height - 1)), axis=2)
     near = max(1.5, _NEAR * max(levels.shape)) * outwards
     sampled = (_sampled(levels, points + step).astype(np.float32) for step in (-near, 0 * near, near))
     return clarity(*sampled), inside, outwards

@@ -54,11 +54,11 @@ class Endless(Generic[B, N]):
         epochs = max(1, round(count / epoch))
         self.steps = count // batch // epochs
         self.schedule = Schedule(epochs, 3e-3, 0.01, warm_up=0.1, clip_norm=5.0, ema_decay=0.998)
-        with Workers(data.split("validation").labelled()) as held_out:
+        with Workers(data.split("validation")) as held_out:
             self.validation = list(make(held_out, min(_VALIDATION_BATCHES, self.steps), seed + 1))
         self.network = initialised(network, seed, self.device)
         self._make = make
-        self._workers = Workers(data.split("train").labelled())
+        self._workers = Workers(data.split("train"))
 
     def batches(self) -> Iterator[B]:
         """The batches of an epoch, which follow from the state of torch's generator."""

@@ -226,11 +226,13 @@ class DigitReading:
 
     def __init__(self, settings: ReaderSettings, data: Dataset) -> None:
         self.device = device_of(settings.device)
-        train, self.mnist = data.split("train").labelled(), data.split("validation").labelled()
+        train, validation = data.split("train"), data.split("validation")
+        self.mnist = validation.labelled()
         images, labels = make_digits(train, settings.digits, settings.seed)
-        self.synthetic = make_digits(self.mnist, min(_VALIDATION_DIGITS, settings.digits), settings.seed + 1)
-        self.images = torch.from_numpy(np.concatenate([images, train[0]]))[:, None]
-        self.targets = torch.from_numpy(np.concatenate([labels, train[1]]))
+        self.synthetic = make_digits(validation, min(_VALIDATION_DIGITS, settings.digits), settings.seed + 1)
+        own_images, own_labels = train.labelled()
+        self.images = torch.from_numpy(np.concatenate([images, own_images]))[:, None]
+        self.targets = torch.from_numpy(np.concatenate([labels, own_labels]))
         self.steps = len(self.images) // _DIGIT_BATCH
         self.network = initialised(lambda: DigitNet(DIGIT_LAYERS, NON_DIGIT + 1), settings.seed, self.device)
         self.schedule = Schedule(settings.digit_epochs, 6e-3, 0.02, warm_up=0.2, clip_norm=5.0)

@@ -17,9 +17,10 @@ from inkdigits.sources.idx import Idx
 from inkdigits.sources.kaggle import Kaggle
 from inkdigits.sources.mnist import Mnist
 from inkdigits.sources.openml import OpenML
+from inkdigits.sources.qmnist import Qmnist
 from inkdigits.sources.sklearn import ScikitLearn
 
-SOURCES: dict[str, type[Source]] = {source.kind: source for source in (Mnist, OpenML, Kaggle, Idx, Folder, ScikitLearn)}
+SOURCES: dict[str, type[Source]] = {source.kind: source for source in (Mnist, Qmnist, OpenML, Kaggle, Idx, Folder, ScikitLearn)}
 
 
 def find(name: str, transpose: bool = False) -> Source:

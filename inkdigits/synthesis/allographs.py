@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inkdigits.dataset import Split
 from inkdigits.errors import DataError
 from inkdigits.synthesis.strokes import HEIGHT, SIDE, Glyph, Points, curve, from_lines, from_shape
 
@@ -224,27 +225,39 @@ class DigitStrokes:
     """The strokes of MNIST digits and of the allographs above.
 
     Args:
-        images: uint8 (N, 28, 28), 0 = paper, 255 = ink.
-        labels: int64 (N,), 0 to 9, each of them at least once.
+        data: Labelled images, each of the ten digits at least once.
 
     Raises:
         DataError: A digit is missing.
     """
 
-    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    def __init__(self, data: Split) -> None:
+        images, labels = data.labelled()
         missing = [digit for digit in range(10) if not (labels == digit).any()]
         if missing:
             raise DataError(f"there are no images of {', '.join(map(str, missing))}: strokes of all ten digits are needed")
         self._images = images
         self._by_label: Sequence[NDArray[np.int64]] = [np.flatnonzero(labels == digit) for digit in range(10)]
+        self._by_writer: dict[tuple[int | None, int], NDArray[np.int64]] = {}
+        self._writers = np.empty(0, np.int64)
+        if data.writers is not None:
+            self._writers = np.unique(data.writers)
+            order = np.lexsort((labels, data.writers))
+            pairs, starts = np.unique(np.stack([data.writers, labels])[:, order], axis=1, return_index=True)
+            groups = np.split(order, starts[1:])
+            self._by_writer = {(writer, label): group for (writer, label), group in zip(pairs.T.tolist(), groups, strict=True)}
         self._glyphs: dict[int, Glyph] = {}
 
-    def pick(self, label: int, rng: np.random.Generator) -> Glyph:
-        """Strokes of some digit with this label."""
+    def some_writer(self, rng: np.random.Generator) -> int | None:
+        """The number of one of the people who wrote the digits; None where they are not known."""
+        return int(rng.choice(self._writers)) if len(self._writers) else None
+
+    def pick(self, label: int, rng: np.random.Generator, writer: int | None = None) -> Glyph:
+        """Strokes of some digit with this label, of one writer's if he has written any."""
         share, allograph = DRAWN.get(label, (0.0, None))
         if allograph and rng.random() < share:
             return allograph(rng)
-        index = int(rng.choice(self._by_label[label]))
+        index = int(rng.choice(self._by_writer.get((writer, label), self._by_label[label])))
         if label == 7 and rng.random() < CROSSED:
             return crossed(self._skeleton(index), rng)
         if index not in self._glyphs:
@@ -267,18 +280,18 @@ class OwnForms:
     """The digits of one writer, who forms each of them in one way, and now and then in another.
 
     Args:
-        strokes: Everybody's digits, some of which are his.
+        strokes: Everybody's digits; where their writers are known, all of his are those of one of them.
     """
 
-    def __init__(self, strokes: DigitStrokes) -> None:
-        self._strokes = strokes
+    def __init__(self, strokes: DigitStrokes, rng: np.random.Generator) -> None:
+        self._strokes, self._writer = strokes, strokes.some_writer(rng)
         self._own: dict[int, Glyph] = {}
 
     def pick(self, label: int, rng: np.random.Generator) -> Glyph:
         """His strokes of a digit."""
         if label in self._own and rng.random() > _OTHER_FORM:
             return self._own[label]
-        glyph = self._strokes.pick(label, rng)
+        glyph = self._strokes.pick(label, rng, self._writer)
         self._own.setdefault(label, glyph)
         return glyph
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from inkdigits.dataset import Split
 from inkdigits.geometry import Box
 from inkdigits.inference import sheet_finder
 from inkdigits.inference.ctc import BLANK, SYMBOLS, symbol_of
@@ -46,16 +47,16 @@ T = TypeVar("T")
 _strokes: DigitStrokes
 
 
-def _begin(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+def _begin(source: Split) -> None:
     """In each process that makes pictures: where the strokes come from."""
     global _strokes
-    _strokes = DigitStrokes(images, labels)
+    _strokes = DigitStrokes(source)
 
 
-def _alone(job: Callable[[tuple[int, int]], Any], source: Labelled, seed: tuple[int, int]) -> Any:
+def _alone(job: Callable[[tuple[int, int]], Any], source: Split, seed: tuple[int, int]) -> Any:
     """The result of a job in this process, where nothing of it stays."""
     global _strokes
-    _begin(*source)
+    _begin(source)
     try:
         return job(seed)
     finally:
@@ -68,11 +69,11 @@ class Workers:
     For a training they are kept to its end, since thinned strokes are kept in them.
 
     Args:
-        source: MNIST images whose strokes are drawn, and their labels.
+        source: MNIST, whose strokes are drawn.
         spare: So many cores are left to others; one is for the network.
     """
 
-    def __init__(self, source: Labelled, spare: int = 1) -> None:
+    def __init__(self, source: Split, spare: int = 1) -> None:
         self._source = source
         self._count = max(1, (os.cpu_count() or 1) - spare)
         self._pool: ProcessPoolExecutor | None = None
@@ -92,7 +93,7 @@ class Workers:
         if self._pool is None:
             # Threads that OpenMP has started don't survive a fork; new processes have none.
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin, initargs=self._source)
+            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin, initargs=(self._source,))
         waiting = collections.deque(self._pool.submit(job, one) for one in itertools.islice(seeds, _AHEAD * self._count))
         while waiting:
             yield waiting.popleft().result()
@@ -105,7 +106,7 @@ class Workers:
             self._pool = None
 
 
-def _run_jobs(job: Callable[[tuple[int, int]], T], source: Labelled, count: int, seed: int, what: str) -> Iterator[T]:
+def _run_jobs(job: Callable[[tuple[int, int]], T], source: Split, count: int, seed: int, what: str) -> Iterator[T]:
     """The results of as many jobs as make ``count`` pictures, in order, with a bar."""
     jobs = count // JOB
     with Workers(source, spare=0) as workers:
@@ -126,11 +127,11 @@ def _digit_job(seed: tuple[int, int]) -> Labelled:
     return np.stack(images), np.array(labels)
 
 
-def make_digits(source: Labelled, count: int, seed: int) -> Labelled:
+def make_digits(source: Split, count: int, seed: int) -> Labelled:
     """Pictures of one digit or of none as the classifier sees them.
 
     Args:
-        source: MNIST images whose strokes are drawn again, and their labels.
+        source: MNIST, whose strokes are drawn again.
         count: How many; a multiple of 500.
         seed: The same seed makes the same pictures.
 

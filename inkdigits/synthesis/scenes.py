@@ -58,7 +58,9 @@ _EMPTY = 0.06
 #: Share of the lines whose digits stand in cells.
 _CELLS = 0.12
 #: Share of the lines that are set in a font, and of those that a display of seven segments shows.
-_TYPESET, _DISPLAY = 0.12, 0.03
+_TYPESET, _DISPLAY = 0.08, 0.02
+#: Share of the pictures that are hard to read: faint ink, strong print, noise. With more of them, clean ones are read worse.
+_HARD = 0.25
 
 
 def line(
@@ -88,7 +90,7 @@ def line(
     baseline = reach / 2 + (height - reach) * float(rng.uniform(0, 1)) + 0.02 * height * float(rng.normal())
     # Digits are set along a strip that is long enough for any of them, and cut to length afterwards.
     strip = np.zeros((height, int(tall * (2.2 * max(1, len(text)) + 6) + 2 * room)), np.float32)
-    writer = Writer(strip, OwnForms(strokes), hand, tall, baseline, room, rng, display=rng.random() < _DISPLAY)
+    writer = Writer(strip, OwnForms(strokes, rng), hand, tall, baseline, room, rng, display=rng.random() < _DISPLAY)
     drawn: list[tuple[str, Box]] = []
     if not text:
         drawn = [writer.stray() for _ in range(int(rng.integers(0, 6)))]
@@ -110,8 +112,9 @@ def line(
 
 
 def _placed(drawn: Sequence[tuple[str, Box]], picture: NDArray[np.uint8]) -> tuple[tuple[str, Box], ...]:
-    """What was drawn on a line, from left to right, with the parts of the boxes that lie in the picture."""
-    seen = [(character, _within(box, picture)) for character, box in drawn]
+    """What is to be seen of what was drawn on a line, from left to right, with the parts of the boxes in the picture."""
+    boxes = ((character, _within(box, picture)) for character, box in drawn)
+    seen = [(character, box) for character, box in boxes if box[0] < box[2] and box[1] < box[3]]
     return tuple(sorted(seen, key=lambda one: one[1][0] + one[1][2]))
 
 
@@ -228,9 +231,10 @@ def _on_paper(
     ground = paper.blank(shape, rng)
     if rng.random() < 0.12:
         paper.edges(ground, rng)
-    darkness = float(rng.choice([rng.uniform(0.5, 0.95), rng.uniform(0.2, 0.5)], p=[0.7, 0.3]))
+    hard = rng.random() < _HARD
+    darkness = float(rng.uniform(0.25, 0.6) if hard else rng.uniform(0.45, 0.95))
     if rng.random() < security_print:  # paler than the ink, or nobody could read it
-        ground *= 1 - darkness * strength * rng.uniform(0.05, 0.7) * paper.security_print(shape, rng)
+        ground *= 1 - darkness * strength * rng.uniform(0.05, 0.6 if hard else 0.3) * paper.security_print(shape, rng)
     lines = np.zeros(shape, np.float32)
     if rng.random() < 0.45:
         paper.rulings(lines, rng, tall * rng.uniform(0.4, 1.5))
@@ -238,7 +242,7 @@ def _on_paper(
         layer = layer * np.clip(1 - 0.25 * np.abs(paper.smooth_noise(shape, 12, rng)), 0, 1)
     levels = ground * (1 - darkness * layer) * (1 - darkness * float(rng.uniform(0.2, 1.1)) * lines * 0.9)
     return paper.photographed(
-        np.clip(levels, 0, 1) * np.float32(rng.uniform(0.6, 1.0)), rng, scale_px=tall, harm=float(rng.choice([0.4, 1.0]))
+        np.clip(levels, 0, 1) * np.float32(rng.uniform(0.6, 1.0)), rng, scale_px=tall, harm=1.0 if hard else 0.35
     )
 
 

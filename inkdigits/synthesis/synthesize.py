@@ -62,8 +62,7 @@ class SynthesizeSettings:
 
 def maker(settings: SynthesizeSettings, project: Project | None = None) -> Callable[[int], Scene]:
     """A function that makes the picture of a number; the same number gives the same picture, in any order."""
-    images, labels = make_features(settings.data, project).split("train").labelled()
-    strokes = DigitStrokes(images, labels)
+    strokes = DigitStrokes(make_features(settings.data, project).split("train"))
     text = settings.text
 
     def make(number: int) -> Scene:

@@ -40,7 +40,7 @@ class Hand:
         return Hand(
             pen=float(np.exp(rng.normal(np.log(0.085), 0.45))),
             strength=float(rng.uniform(0.5, 1.0)),
-            shear=float(rng.choice([rng.normal(0.1, 0.22), rng.uniform(0.3, 0.95)], p=[0.83, 0.17])),
+            shear=float(rng.choice([rng.normal(0.1, 0.22), rng.uniform(0.3, 0.95)], p=[0.88, 0.12])),
             width=float(np.exp(rng.normal(0.05, 0.18))),
             spacing=float(rng.choice([rng.normal(0.04, 0.1), rng.uniform(0.1, 0.5)], p=[0.7, 0.3])),
             spacing_noise=float(rng.uniform(0.02, 0.12)),

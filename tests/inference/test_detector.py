@@ -33,7 +33,7 @@ def test_a_picture_is_looked_at_from_its_details_to_the_whole(shape: tuple[int, 
 
 def test_digits_are_found_on_synthetic_pages_of_strangers(detector: Detector, sample: Dataset) -> None:
     """Strokes of MNIST's test set, which no network has seen, wherever and however they are written."""
-    strokes, rng = DigitStrokes(*sample.split("test").labelled()), np.random.default_rng(5)
+    strokes, rng = DigitStrokes(sample.split("test")), np.random.default_rng(5)
     missed, invented, total, off = 0, 0, 0, []
     for _ in range(40):
         tile = pages.tile(strokes, rng)

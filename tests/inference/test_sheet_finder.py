@@ -42,7 +42,7 @@ def test_no_corners_where_there_is_no_sheet() -> None:
 
 @pytest.mark.parametrize(("kind", "least"), [("sheet", 0.5), ("frame", 0.3)])
 def test_sheets_and_frames_are_found_in_synthetic_photos(sample: Dataset, kind: str, least: float) -> None:
-    strokes, rng = DigitStrokes(*sample.split("test").labelled()), np.random.default_rng(8)
+    strokes, rng = DigitStrokes(sample.split("test")), np.random.default_rng(8)
     finder = SheetFinder(Run.shipped("reader").model("sheet"))
     near, invented, absent = [], 0, 0
     for _ in range(60):

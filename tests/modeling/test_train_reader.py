@@ -210,11 +210,11 @@ def test_the_exported_detector_and_sheet_finder_say_what_the_networks_say(tmp_pa
 
 
 def test_synthetic_pictures_do_not_depend_on_the_number_of_processes(mnist: Dataset) -> None:
-    part = mnist.split("train").take(np.arange(2000)).labelled()
+    part = mnist.split("train").take(np.arange(2000))
     images, labels = datasets.make_digits(part, 500, seed=4)
     assert images.shape == (500, 28, 28)
     assert set(np.unique(labels)) == set(range(11))
-    datasets._begin(*part)
+    datasets._begin(part)
     again, same = datasets._digit_job((4, 0))
     np.testing.assert_array_equal(images, again)
     np.testing.assert_array_equal(labels, same)
@@ -222,7 +222,7 @@ def test_synthetic_pictures_do_not_depend_on_the_number_of_processes(mnist: Data
 
 def test_the_shipped_line_recogniser_reads_synthetic_lines_of_strangers(mnist: Dataset) -> None:
     """Strokes of MNIST's test set, which no network has seen, on synthetic paper."""
-    strokes, rng = DigitStrokes(*mnist.split("test").labelled()), np.random.default_rng(11)
+    strokes, rng = DigitStrokes(mnist.split("test")), np.random.default_rng(11)
     recogniser = LineRecogniser(Run.shipped("reader").model("line"))
     correct, total, overlaps = 0, 0, []
     for _ in range(150):

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from inkdigits import dataset, download, formats, sources
-from inkdigits.config import Project
+from inkdigits.config import Project, cache_dir
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ChecksumError, DataError
 from inkdigits.files import sha256, sha256_file
@@ -195,7 +195,7 @@ def test_the_wheel_is_decoded_exactly_and_checked(mnist: Dataset, tmp_path: Path
 
 
 def test_a_damaged_cache_is_not_trusted(nowhere: Project, official: dict[str, bytes], caplog: pytest.LogCaptureFixture) -> None:
-    cache = mnist_source.cache_dir() / "mnist"
+    cache = cache_dir() / "mnist"
     cache.mkdir(parents=True)
     for name, content in official.items():
         (cache / name).write_bytes(content[:-100])

@@ -145,7 +145,7 @@ def test_a_missing_extra_names_its_fix(project: Project, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("source", ["", "emnist", "kaggle:", "kaggle", "mnist:x", "folder", "idx:"])
 def test_unknown_sources_name_the_known_ones(project: Project, source: str) -> None:
-    with pytest.raises(UsageError, match="use mnist, openml"):
+    with pytest.raises(UsageError, match="use mnist, qmnist, openml"):
         sources.prepare(source)
 
 

@@ -9,7 +9,7 @@ from inkdigits.synthesis import datasets
 
 
 def test_batches_of_lines_tell_what_stands_where(sample: Dataset) -> None:
-    workers = datasets.Workers(sample.split("train").take(np.arange(2000)).labelled())
+    workers = datasets.Workers(sample.split("train").take(np.arange(2000)))
     first = list(datasets.make_strips(workers, 3, seed=2))
     assert len(first) == 3
     for strips in first:

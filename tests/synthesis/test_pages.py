@@ -16,7 +16,7 @@ from inkdigits.synthesis.pages import Marks
 
 @pytest.fixture(scope="module")
 def strokes(sample: Dataset) -> DigitStrokes:
-    return DigitStrokes(*sample.split("train").take(np.arange(3000)).labelled())
+    return DigitStrokes(sample.split("train").take(np.arange(3000)))
 
 
 def test_the_same_seed_makes_the_same_tile_and_photo(strokes: DigitStrokes) -> None:
@@ -85,7 +85,7 @@ def test_what_is_unclear_is_not_learnt() -> None:
 
 
 def test_a_batch_of_tiles_and_photos(strokes: DigitStrokes, sample: Dataset) -> None:
-    workers = datasets.Workers(sample.split("train").take(np.arange(2000)).labelled())
+    workers = datasets.Workers(sample.split("train").take(np.arange(2000)))
     (tiles,) = datasets.make_tiles(workers, 1, seed=2)
     assert tiles.pictures.shape == (16, 320, 320)
     assert tiles.found.shape == (16, 2, 80, 80)

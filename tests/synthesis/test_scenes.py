@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from inkdigits.dataset import Dataset
+from inkdigits.dataset import Dataset, Split
 from inkdigits.errors import DataError
 from inkdigits.synthesis import numbers, paper, scenes
 from inkdigits.synthesis.allographs import DigitStrokes, OwnForms
@@ -11,7 +13,7 @@ from inkdigits.synthesis.allographs import DigitStrokes, OwnForms
 
 @pytest.fixture(scope="module")
 def strokes(sample: Dataset) -> DigitStrokes:
-    return DigitStrokes(*sample.split("train").take(np.arange(3000)).labelled())
+    return DigitStrokes(sample.split("train").take(np.arange(3000)))
 
 
 @pytest.mark.parametrize("kind", [scenes.digit, scenes.line, scenes.page])
@@ -50,7 +52,7 @@ def test_pages_keep_their_digits_on_the_sheet(strokes: DigitStrokes) -> None:
 
 def test_a_source_without_all_digits() -> None:
     with pytest.raises(DataError, match="no images of 0, 1"):
-        DigitStrokes(np.zeros((3, 28, 28), np.uint8), np.array([5, 5, 5]))
+        DigitStrokes(Split(np.zeros((3, 28, 28), np.uint8), np.array([5, 5, 5])))
 
 
 def test_a_text_of_ones_own(strokes: DigitStrokes) -> None:
@@ -106,14 +108,31 @@ def test_signs_on_a_line_have_their_places_beside_the_digits(strokes: DigitStrok
         drawn = "".join(character for character, _ in scene.characters[0] if not character.isdigit())
         assert signs in drawn
         for _, (left, top, right, bottom) in scene.characters[0]:
-            assert 0 <= left <= right <= scene.picture.shape[1]
-            assert 0 <= top <= bottom <= 80
+            assert 0 <= left < right <= scene.picture.shape[1]
+            assert 0 <= top < bottom <= 80
 
 
 def test_one_writer_forms_a_digit_in_one_way(strokes: DigitStrokes) -> None:
     rng = np.random.default_rng(0)
-    same = sum(own.pick(4, rng) is own.pick(4, rng) for own in (OwnForms(strokes) for _ in range(200)))
+    same = sum(own.pick(4, rng) is own.pick(4, rng) for own in (OwnForms(strokes, rng) for _ in range(200)))
     assert 120 < same < 190
+
+
+def test_where_writers_are_known_all_digits_of_a_line_are_those_of_one(
+    sample: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, rng = sample.split("train").take(np.arange(3000)), np.random.default_rng(0)
+    writers = np.arange(3000) % 10
+    picked: list[int] = []
+    monkeypatch.setattr(DigitStrokes, "_skeleton", lambda _, index: picked.append(index) or np.eye(84, dtype=np.uint8))
+    strokes = DigitStrokes(replace(part, writers=writers))
+    for _ in range(30):
+        own = OwnForms(strokes, rng)
+        picked.clear()
+        for label in range(10):
+            own.pick(label, rng)
+        assert len(set(writers[picked])) == 1
+    assert strokes.pick(0, rng, writer=77) is not None  # of somebody who has not written a 0: anybody's
 
 
 def test_random_numbers_have_signs_and_are_no_longer_than_a_strip_can_hold() -> None:
@@ -121,4 +140,4 @@ def test_random_numbers_have_signs_and_are_no_longer_than_a_strip_can_hold() -> 
     texts = [numbers.number(rng, 12) for _ in range(2000)]
     assert max(map(len, texts)) <= 14
     assert set("".join(texts)) == set("0123456789 .,-/:+×=()%½¼¾d'")
-    assert 0.5 < np.mean([text.isdigit() for text in texts]) < 0.65
+    assert 0.65 < np.mean([text.isdigit() for text in texts]) < 0.8

@@ -20,7 +20,7 @@ def test_the_pen_is_as_wide_as_it_was_asked_to_be() -> None:
 
 @pytest.mark.parametrize("lean", [{}, {"shear": 0.4}, {"rotate_deg": 30.0}, {"scale_x": 0.7}])
 def test_the_box_is_around_the_ink(lean: dict[str, float], sample: Dataset) -> None:
-    strokes = allographs.DigitStrokes(*sample.split("train").labelled())
+    strokes = allographs.DigitStrokes(sample.split("train"))
     rng = np.random.default_rng(1)
     for label in range(10):
         layer = np.zeros((120, 120), np.float32)
@@ -52,8 +52,7 @@ def test_a_spline_goes_through_its_points() -> None:
 
 def test_reinked_digits_are_still_themselves(sample: Dataset) -> None:
     """A network that knows MNIST alone reads MNIST's strokes after another pen has drawn them."""
-    images, labels = sample.split("test").take(np.arange(300)).labelled()
-    strokes, rng = allographs.DigitStrokes(images, labels), np.random.default_rng(0)
+    strokes, rng = allographs.DigitStrokes(sample.split("test").take(np.arange(300))), np.random.default_rng(0)
     redrawn, wanted = [], []
     for label in np.repeat(np.arange(10), 20):
         layer = np.zeros((60, 60), np.float32)
