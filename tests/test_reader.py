@@ -211,7 +211,7 @@ def test_nan_pixels() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     picture=hnp.arrays(np.uint8, st.tuples(st.integers(1, 80), st.integers(1, 80))),
     mode=st.sampled_from(["auto", "digit", "line", "page"]),
