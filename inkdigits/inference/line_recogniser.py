@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 from inkdigits.geometry import Box, clipped, intersection_over_union, moved
 from inkdigits.inference.ctc import BLANK, SIGNS, SYMBOLS, best_path, log_probability
 from inkdigits.inference.session import Network
+from inkdigits.preparation.slant import leaning, slant, upright
 from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip, strip_scale
 
-#: In a second pass a line is seen without the paper above, below and beside it, but for these margins in heights of a digit …
+#: In a second look a line is seen without the paper above, below and beside it, but for these margins in heights of a digit …
 _MARGINS = (0.05, 0.3)
 #: … unless what is left would be nearly as high as the whole picture.
 _NEAR_ENOUGH = 0.95
-#: One pass may be blind to a digit; it counts no more against a text than this.
+#: One look may be blind to a digit; it counts no more against a text than this.
 _LEAST_LOG = -30.0
 #: The network has learnt from lines with more signs and letters than people write: on strangers' lines it overlooked
 #: four digits for one that it invented. The odds of blank are divided by this (docs/reading.md).
 _TOO_CAUTIOUS = 4.0
+#: Writing that leans so much, in pixels for each pixel upwards, is looked at upright, too.
+_LEANS = 0.25
 #: Boxes that overlap more than this are of one digit.
 _SAME_DIGIT = 0.4
 #: Strips of pieces are filled up to one of these widths, and a batch has so many columns at most.
@@ -63,6 +66,22 @@ class LineSymbol:
         label = self.label
         return (SYMBOLS[label], float(self.probabilities[label])) if SYMBOLS[label] in SIGNS else None
 
+    def moved(self, x: int, y: int) -> LineSymbol:
+        """The same symbol, seen from the picture in which this one's upper left corner lies at ``(x, y)``."""
+        return LineSymbol(self.probabilities, moved(self.box, x, y))
+
+    def leaning(self, by: float, shape: tuple[int, ...]) -> LineSymbol:
+        """The same symbol in the picture of ``shape`` (H, W) which leans; this one was seen in the upright one."""
+        box = leaning(self.box, by, shape[0])
+        return LineSymbol(self.probabilities, clipped(box, shape[1], shape[0]))
+
+
+class Look(NamedTuple):
+    """What the network has said of one strip: probabilities float32 (T, 24) at its time steps, and what they come to."""
+
+    steps: NDArray[np.float32]
+    symbols: list[LineSymbol]
+
 
 class LineRecogniser(Network):
     """The network that reads lines: strips float32 [N, 1, 40, W] → probabilities [N, W/2, 24] and box offsets [N, W/2, 4].
@@ -75,48 +94,64 @@ class LineRecogniser(Network):
     def read(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[LineSymbol]:
         """The digits and signs in a picture of one line, from left to right.
 
-        The network makes two passes, over the whole picture and over what is near the digits that it found; where the two
-        differ, the text that is more probable by both passes together is taken.
+        The network has several looks: at the whole picture, at what is near the digits that it found, and at that set upright
+        where it leans. Where they differ, the text is taken that is most probable by all looks together.
 
         Args:
             picture: uint8 (H, W), dark ink on light paper or the other way round.
             passes: What the network has said of strips before, so that it is not asked again; what it says now is added.
         """
         passes = {} if passes is None else passes
-        first, symbols = self._pass(picture, passes)
-        left, top, right, bottom = _surroundings(symbols, picture.shape)
-        if bottom - top > _NEAR_ENOUGH * picture.shape[0]:
-            return symbols
-        second, closer = self._pass(picture[top:bottom, left:right], passes)
-        closer = [LineSymbol(symbol.probabilities, moved(symbol.box, left, top)) for symbol in closer]
-        texts = [[symbol.label for symbol in found] for found in (closer, symbols)]
-        if texts[0] == texts[1]:
-            return closer
-        scores = [sum(max(log_probability(steps, text), _LEAST_LOG) for steps in (first, second)) for text in texts]
-        return closer if scores[0] >= scores[1] else symbols
+        look = self._look(picture, passes)
+        left, top, right, bottom = _surroundings(look.symbols, picture.shape)
+        if bottom - top <= _NEAR_ENOUGH * picture.shape[0]:
+            picture = picture[top:bottom, left:right]
+            closer = self._look(picture, passes)
+            closer = Look(closer.steps, [symbol.moved(left, top) for symbol in closer.symbols])
+            look = Look(closer.steps, _most_probable([closer, look]))
+        else:
+            left = top = 0
+        if abs(by := slant(strip(picture))) < _LEANS:
+            return look.symbols
+        straight = self._look(upright(picture, by), passes)
+        leaning = [symbol.leaning(by, picture.shape).moved(left, top) for symbol in straight.symbols]
+        return _most_probable([look, Look(straight.steps, leaning)])
 
     def read_pieces(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[LineSymbol]]:
-        """The digits and signs in pictures that show the digits of a line and hardly more, in one pass.
+        """The digits and signs in pictures that show the digits of a line and hardly more; those that lean are looked at
+        upright, too.
 
         Strips of about the same length make one batch; what is said of one doesn't depend on the others.
 
         Args:
             pictures: Each uint8 (H, W).
         """
+        looks = self._looks(pictures)
+        slants = [slant(strip(picture)) for picture in pictures]
+        steep = [number for number, by in enumerate(slants) if abs(by) >= _LEANS]
+        straight = self._looks([upright(pictures[number], slants[number]) for number in steep])
+        found = [look.symbols for look in looks]
+        for number, (steps, symbols) in zip(steep, straight, strict=True):
+            back = [symbol.leaning(slants[number], pictures[number].shape) for symbol in symbols]
+            found[number] = _most_probable([looks[number], Look(steps, back)])
+        return found
+
+    def _looks(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Look]:
+        """A look at each picture."""
         batches: dict[int, list[tuple[int, NDArray[np.uint8]]]] = {}
         for number, picture in enumerate(pictures):
             image = strip(picture)
             width = next((width for width in _BATCH_WIDTHS if width >= image.shape[1]), image.shape[1])
             image = np.pad(image, ((0, 0), (0, width - image.shape[1])), constant_values=STRIP_PAPER)
             batches.setdefault(width, []).append((number, image))
-        found: dict[int, list[LineSymbol]] = {}
+        found: dict[int, Look] = {}
         for width, batch in batches.items():
             size = max(1, _BATCH_COLUMNS // width)
             for start in range(0, len(batch), size):
                 part = batch[start : start + size]
                 said = self._said(np.stack([image for _, image in part]))
                 for (number, _), steps, box_offsets in zip(part, *said, strict=True):
-                    found[number] = decoded(steps, box_offsets, pictures[number].shape)
+                    found[number] = Look(steps, decoded(steps, box_offsets, pictures[number].shape))
         return [found[number] for number in range(len(pictures))]
 
     def _said(self, strips: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -126,15 +161,24 @@ class LineRecogniser(Network):
         probabilities /= probabilities.sum(2, keepdims=True)
         return probabilities, box_offsets
 
-    def _pass(self, picture: NDArray[np.uint8], passes: Passes) -> tuple[NDArray[np.float32], list[LineSymbol]]:
-        """The probabilities at each time step, float32 (T, 24), and what they come to."""
+    def _look(self, picture: NDArray[np.uint8], passes: Passes) -> Look:
+        """A look at a picture, unless the network has seen it already."""
         image = strip(picture)
         key = image.tobytes()
         if key not in passes:
             (probabilities,), (box_offsets,) = self._said(image[None])
             passes[key] = probabilities, box_offsets
         probabilities, box_offsets = passes[key]
-        return probabilities, decoded(probabilities, box_offsets, picture.shape)
+        return Look(probabilities, decoded(probabilities, box_offsets, picture.shape))
+
+
+def _most_probable(looks: Sequence[Look]) -> list[LineSymbol]:
+    """The symbols of the look whose text is most probable by all looks together; the first one's, where they agree."""
+    texts = [[symbol.label for symbol in look.symbols] for look in looks]
+    if all(text == texts[0] for text in texts):
+        return looks[0].symbols
+    scores = [sum(max(log_probability(look.steps, text), _LEAST_LOG) for look in looks) for text in texts]
+    return looks[int(np.argmax(scores))].symbols
 
 
 def _surroundings(symbols: list[LineSymbol], shape: tuple[int, ...]) -> Box:
