@@ -25,6 +25,19 @@ def _placed(points: Points, rng: np.random.Generator, noise: float = 0.025) -> l
     return [(float(x), float(y)) for x, y in _MIDDLE + HEIGHT * moved]
 
 
+def zero(rng: np.random.Generator) -> Glyph:
+    """A 0 with a slash through it, or one whose ends meet in a loop at its head."""
+    width = rng.uniform(0.18, 0.32)
+    turns = np.radians(rng.uniform(40, 90) + np.arange(0, 361, 45))
+    ring = [(width * np.cos(a), -0.5 * np.sin(a)) for a in turns]
+    if rng.random() < 0.5:
+        reach = rng.uniform(0.75, 1.25)
+        slash = [(-reach * width, rng.uniform(0.25, 0.5)), (reach * width, -rng.uniform(0.25, 0.5))]
+        return from_lines([curve(_placed(ring, rng)), _placed(slash, rng)])
+    tail = [(0.5 * width, -rng.uniform(0.25, 0.45)), (rng.uniform(0.8, 1.8) * width, -rng.uniform(0.45, 0.65))]
+    return from_lines([curve(_placed([*ring, *tail], rng, 0.018))])
+
+
 def one(rng: np.random.Generator) -> Glyph:
     """A 1 with an upstroke, short or nearly as long as its stem, or an arch into it; sometimes with a base."""
     lean = rng.normal(0.03, 0.1)
@@ -68,8 +81,13 @@ def two(rng: np.random.Generator) -> Glyph:
 def four(rng: np.random.Generator) -> Glyph:
     """An open 4: a corner or a bow on the left, and a stem that starts anywhere between the top and the bar.
 
-    Or one in a single stroke, like lightning.
+    Or one in a single stroke, like lightning, or with a loop, like a φ.
     """
+    if rng.random() < 0.15:
+        right, foot = rng.uniform(0.2, 0.36), rng.uniform(-0.12, 0.06)
+        bow = [(rng.uniform(-0.34, -0.2), -0.5), (-0.32, -0.1), (-0.2, 0.18), (0.04, 0.24), (right, 0.0)]
+        loop = [(right, -0.3), (0.12, -rng.uniform(0.3, 0.48)), (foot + 0.06, -0.1), (foot, 0.5)]
+        return from_lines([curve(_placed([*bow, *loop], rng))])
     bar = rng.uniform(-0.02, 0.32)
     left, right = -rng.uniform(0.2, 0.34), rng.uniform(0.15, 0.4)
     if rng.random() < 0.4:
@@ -209,6 +227,7 @@ def segments(label: int, rng: np.random.Generator) -> Glyph:
 
 #: Drawn allographs and their share among the digits of that label.
 DRAWN: dict[int, tuple[float, Callable[[np.random.Generator], Glyph]]] = {
+    0: (0.1, zero),
     1: (0.5, one),
     2: (0.22, two),
     4: (0.35, four),

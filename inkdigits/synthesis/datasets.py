@@ -118,8 +118,9 @@ def _digit_job(seed: tuple[int, int]) -> Labelled:
     rng = np.random.default_rng(seed)
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
+    faces = (*fonts.faces(True), *fonts.faces(False))
     while len(images) < JOB:
-        scene = scenes.digit(_strokes, rng)
+        scene = scenes.digit(_strokes, rng, faces=faces)
         image = prepare(scene.picture)
         if _MEAN_LEVELS[0] < image.mean() < _MEAN_LEVELS[1] or (not scene.text and image.any()):
             images.append(image)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits.errors import MissingExtraError
+from inkdigits.synthesis.strokes import HEIGHT, SIDE, Glyph, from_shape
 
 #: Fonts that look as if someone had written them, and fonts of machines, as packages ``fontpkg-…`` of the extra ``fonts``.
 #: All are of Google Fonts, under the SIL Open Font License 1.1 or the Apache License 2.0 (references/datasets.md).
@@ -131,3 +132,18 @@ def written(text: str, face: Path, tall: float) -> Written:
     ends = tuple(font.getlength(text[:count]) - left for count in range(len(text) + 1))
     high = _digit_height(face) * font.size
     return Written(np.asarray(image), -top - high, float(-top), ends)
+
+
+@functools.lru_cache(maxsize=1024)
+def glyph(character: str, face: Path) -> Glyph:
+    """A digit of a font, as fat as the font has it."""
+    set_text = written(character, face, HEIGHT)
+    rows, columns = np.flatnonzero(set_text.ink.any(1)), np.flatnonzero(set_text.ink.any(0))
+    ink = set_text.ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = min(1.0, SIDE / max(ink.shape))
+    size = max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale))
+    ink = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BILINEAR))
+    field = np.zeros((SIDE, SIDE), np.uint8)
+    top, left = (SIDE - ink.shape[0]) // 2, (SIDE - ink.shape[1]) // 2
+    field[top : top + ink.shape[0], left : left + ink.shape[1]] = np.where(ink > 127, 255, 0)
+    return from_shape(field, solid=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,8 +13,8 @@ from PIL import Image
 
 from inkdigits.geometry import Box
 from inkdigits.inference.ctc import symbol_of
-from inkdigits.synthesis import marks, numbers, paper
-from inkdigits.synthesis.allographs import DigitStrokes, OwnForms
+from inkdigits.synthesis import fonts, marks, numbers, paper
+from inkdigits.synthesis.allographs import DigitStrokes, OwnForms, segments
 from inkdigits.synthesis.strokes import HEIGHT, Glyph, Placement, draw
 from inkdigits.synthesis.writers import Hand, Writer
 
@@ -249,22 +249,37 @@ def _on_paper(
 # --- One digit, or what is none --------------------------------------------------------------------------------------
 
 
-def digit(strokes: DigitStrokes, rng: np.random.Generator, none: float = 0.3) -> Scene:
+#: Share of the single digits that are set in a font, and of those that a display shows; the rest is written by hand, a quarter
+#: of it as thick as MNIST has it.
+_PRINTED_DIGIT, _DISPLAYED_DIGIT = 0.12, 0.04
+
+
+def digit(strokes: DigitStrokes, rng: np.random.Generator, none: float = 0.3, faces: Sequence[Path] = ()) -> Scene:
     """A picture that shows one digit, or something else that might be taken for one.
 
     Args:
         none: Share of the pictures without a digit; their text is empty.
+        faces: Fonts, of which some digits are set in one.
     """
     if rng.random() < none:
         return Scene(_no_digit(strokes, rng), ((),))
-    label = int(rng.integers(10))
-    glyph = strokes.pick(label, rng) if rng.random() < 0.75 else strokes.pick_solid(label, rng)
-    picture, box = _single(glyph, rng)
+    label, kind = int(rng.integers(10)), rng.random()
+    if faces and kind < _PRINTED_DIGIT:
+        glyph = fonts.glyph(str(label), faces[int(rng.integers(len(faces)))])
+    elif kind > 1 - _DISPLAYED_DIGIT:
+        glyph = segments(label, rng)
+    else:
+        glyph = strokes.pick(label, rng) if rng.random() < 0.75 else strokes.pick_solid(label, rng)
+    picture, box = _single(glyph, rng, strokes)
     return Scene(picture, (((str(label), box),),))
 
 
-def _single(glyph: Glyph, rng: np.random.Generator) -> tuple[NDArray[np.uint8], Box]:
-    """A glyph alone in a picture: drawn on a screen, cut out of a form, or stretched as some data sets are."""
+def _single(glyph: Glyph, rng: np.random.Generator, strokes: DigitStrokes | None = None) -> tuple[NDArray[np.uint8], Box]:
+    """A glyph alone in a picture: drawn on a screen, cut out of a form, or stretched as some data sets are.
+
+    Args:
+        strokes: Where they are given, parts of a neighbour reach into some pictures of paper.
+    """
     kind = rng.choice(["screen", "stretched", "paper"], p=[0.3, 0.3, 0.4])
     side = int(np.exp(rng.uniform(np.log(28), np.log(120))))
     height, width = side, max(16, int(side * np.exp(rng.normal(0, 0.12))))
@@ -292,7 +307,33 @@ def _single(glyph: Glyph, rng: np.random.Generator) -> tuple[NDArray[np.uint8], 
     if kind == "screen":
         levels = layer if rng.random() < 0.5 else (layer > 0.5).astype(np.float32)
         return (255 * (levels if rng.random() < 0.5 else 1 - levels)).astype(np.uint8), box
+    if strokes and rng.random() < _NEIGHBOUR:
+        _beside(layer, strokes, place, box, pen, strength, rng)
     return _in_a_cell(layer, tall, rng), box
+
+
+#: Share of the digits on paper beside which a part of another one is to be seen.
+_NEIGHBOUR = 0.2
+
+
+def _beside(
+    layer: NDArray[np.float32],
+    strokes: DigitStrokes,
+    place: Placement,
+    box: Box,
+    pen: float,
+    strength: float,
+    rng: np.random.Generator,
+) -> None:
+    """Draw a digit that hardly reaches into the picture, left or right of the one that stands there."""
+    shown = float(rng.uniform(0.02, 0.14)) * layer.shape[1]
+    left = rng.random() < 0.5
+    width = 0.6 * HEIGHT * place.scale_x
+    x = shown - width / 2 if left else layer.shape[1] - shown + width / 2
+    if box[0] < shown if left else box[2] > layer.shape[1] - shown:
+        return  # there is no room for it
+    other = replace(place, x=x, y=place.y + float(rng.normal(0, 0.1)) * layer.shape[0])
+    draw(layer, strokes.pick(int(rng.integers(10)), rng), other, pen, strength, rng)
 
 
 def _in_a_cell(layer: NDArray[np.float32], tall: float, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -326,12 +367,14 @@ def _stretched(layer: NDArray[np.float32], rng: np.random.Generator) -> tuple[ND
 
 def _no_digit(strokes: DigitStrokes, rng: np.random.Generator) -> NDArray[np.uint8]:
     """A letter, a sign, a scribble, two digits at once, a blot, lines of a form, or nothing at all."""
-    kinds = ["printed", "letter", "sign", "scribble", "two", "blot", "lines", "blank"]
-    kind = rng.choice(kinds, p=[0.28, 0.24, 0.08, 0.1, 0.08, 0.07, 0.08, 0.07])
+    kinds = ["printed", "letter", "old letter", "sign", "scribble", "two", "blot", "lines", "blank"]
+    kind = rng.choice(kinds, p=[0.26, 0.24, 0.04, 0.08, 0.1, 0.08, 0.06, 0.08, 0.06])
     if kind == "printed":
         return _single(marks.printed_letter(rng), rng)[0]
     if kind == "letter":
         return _single(marks.letter(rng), rng)[0]
+    if kind == "old letter":
+        return _single(marks.written_sign("d", rng)[0], rng)[0]
     if kind == "sign":
         return _single(marks.sign(rng)[1], rng)[0]
     if kind == "scribble":

@@ -9,6 +9,7 @@ from inkdigits.dataset import Dataset, Split
 from inkdigits.errors import DataError
 from inkdigits.synthesis import numbers, paper, scenes
 from inkdigits.synthesis.allographs import DigitStrokes, OwnForms
+from inkdigits.synthesis.strokes import Placement
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +142,15 @@ def test_random_numbers_have_signs_and_are_no_longer_than_a_strip_can_hold() -> 
     assert max(map(len, texts)) <= 14
     assert set("".join(texts)) == set("0123456789 .,-/:+×=()%½¼¾d'")
     assert 0.65 < np.mean([text.isdigit() for text in texts]) < 0.8
+
+
+def test_a_neighbour_reaches_into_the_picture_and_not_into_the_digit(strokes: DigitStrokes) -> None:
+    rng = np.random.default_rng(3)
+    place, box = Placement(40.0, 30.0, 0.6, 0.6), (28, 12, 52, 48)
+    inked = 0
+    for _ in range(40):
+        layer = np.zeros((60, 80), np.float32)
+        scenes._beside(layer, strokes, place, box, 3.0, 1.0, rng)
+        assert not layer[:, 30:50].any()
+        inked += layer.any()
+    assert inked > 20

@@ -6,7 +6,7 @@ import pytest
 from inkdigits import preparation
 from inkdigits.dataset import Dataset
 from inkdigits.inference.classifier import load_model
-from inkdigits.synthesis import allographs, marks
+from inkdigits.synthesis import allographs, fonts, marks
 from inkdigits.synthesis.strokes import HEIGHT, SIDE, Placement, curve, draw, from_lines
 
 
@@ -78,3 +78,27 @@ def test_letters_that_could_be_digits_are_no_counterexamples() -> None:
     assert set("IlOoSsZzbgpq").isdisjoint(marks.LETTERS)
     for text in marks.LETTERS:
         assert marks.printed(text, "DejaVuSans").any()
+
+
+@pytest.mark.parametrize("label", sorted(allographs.DRAWN))
+def test_drawn_digits_stay_on_their_map_and_are_as_high_as_others(label: int) -> None:
+    rng = np.random.default_rng(label)
+    _, allograph = allographs.DRAWN[label]
+    for glyph in (allograph(rng) for _ in range(60)):
+        left, top, right, bottom = glyph.bounds
+        assert 0 <= left < right <= SIDE
+        assert 0 <= top < bottom <= SIDE
+        assert 0.7 * HEIGHT < bottom - top < 1.4 * HEIGHT
+
+
+def test_digits_of_fonts_are_solid_and_whole() -> None:
+    for face in (*fonts.faces(True), *fonts.faces(False)):
+        inks = []
+        for digit in "0123456789":
+            glyph = fonts.glyph(digit, face)
+            left, top, right, bottom = glyph.bounds
+            assert glyph.solid
+            assert 0 <= left < right <= SIDE
+            assert 0 <= top < bottom <= SIDE
+            inks.append((glyph.distance == 0).tobytes())
+        assert len(set(inks)) == 10
