@@ -54,7 +54,8 @@ def features(source: str, transpose: bool) -> None:
 def _describe(found: Dataset) -> None:
     for name, split in found.splits.items():
         labels = "no labels" if split.labels is None else "labelled"
-        click.echo(f"{found.name}  {name:10} {len(split):6,d} images, {labels}")
+        writers = "" if split.writers is None else f", {len(set(split.writers.tolist()))} writers"
+        click.echo(f"{found.name}  {name:10} {len(split):6,d} images, {labels}{writers}")
 
 
 @click.command()

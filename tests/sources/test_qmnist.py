@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,9 @@ def folder(project: Project, sample: Dataset, tmp_path: Path, monkeypatch: pytes
     return folder
 
 
-def test_every_digit_has_its_writer_and_validation_has_its_own(folder: Path, sample: Dataset) -> None:
+def test_every_digit_has_its_writer_and_validation_has_its_own(
+    folder: Path, sample: Dataset, run_cli: Callable[..., tuple[int, str, str]]
+) -> None:
     data = sources.prepare("qmnist")
     train = data.split("train")
     assert train.writers is not None
@@ -49,6 +52,9 @@ def test_every_digit_has_its_writer_and_validation_has_its_own(folder: Path, sam
     assert not set(learnt.writers) & set(validation.writers)
     assert len(learnt) + len(validation) == len(train)
     assert 0.04 < len(validation) / len(train) <= 1 / 12
+    code, out, _ = run_cli("features", "qmnist")
+    assert code == 0
+    assert f"{len(validation)} images, labelled, {len(set(validation.writers))} writers" in " ".join(out.split())
     # What is kept is what was made.
     again = dataset.load(Project.current().processed / "qmnist.npz").split("validation")
     assert again.fingerprint() == validation.fingerprint() and "writers_sha256" in again.fingerprint()
