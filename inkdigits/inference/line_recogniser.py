@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from inkdigits.geometry import Box, clipped, intersection_over_union, moved
 from inkdigits.inference.ctc import BLANK, SIGNS, SYMBOLS, best_path, log_probability
 from inkdigits.inference.session import Network
-from inkdigits.preparation.slant import leaning, slant, upright
+from inkdigits.preparation.slant import leant, slant, upright
 from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip, strip_scale
 
 #: In a second look a line is seen without the paper above, below and beside it, but for these margins in heights of a digit …
@@ -70,17 +71,16 @@ class LineSymbol:
         """The same symbol, seen from the picture in which this one's upper left corner lies at ``(x, y)``."""
         return LineSymbol(self.probabilities, moved(self.box, x, y))
 
-    def leaning(self, by: float, shape: tuple[int, ...]) -> LineSymbol:
-        """The same symbol in the picture of ``shape`` (H, W) which leans; this one was seen in the upright one."""
-        box = leaning(self.box, by, shape[0])
-        return LineSymbol(self.probabilities, clipped(box, shape[1], shape[0]))
-
 
 class Look(NamedTuple):
     """What the network has said of one strip: probabilities float32 (T, 24) at its time steps, and what they come to."""
 
     steps: NDArray[np.float32]
     symbols: list[LineSymbol]
+
+    def moved(self, x: int, y: int) -> Look:
+        """The same look, its symbols seen from the picture in which this one's upper left corner lies at ``(x, y)``."""
+        return Look(self.steps, [symbol.moved(x, y) for symbol in self.symbols])
 
 
 class LineRecogniser(Network):
@@ -102,20 +102,20 @@ class LineRecogniser(Network):
             passes: What the network has said of strips before, so that it is not asked again; what it says now is added.
         """
         passes = {} if passes is None else passes
-        look = self._look(picture, passes)
+        image = strip(picture)
+        look = self._look(image, picture.shape, passes)
         left, top, right, bottom = _surroundings(look.symbols, picture.shape)
         if bottom - top <= _NEAR_ENOUGH * picture.shape[0]:
             picture = picture[top:bottom, left:right]
-            closer = self._look(picture, passes)
-            closer = Look(closer.steps, [symbol.moved(left, top) for symbol in closer.symbols])
+            image = strip(picture)
+            closer = self._look(image, picture.shape, passes).moved(left, top)
             look = Look(closer.steps, _most_probable([closer, look]))
         else:
             left = top = 0
-        if abs(by := slant(strip(picture))) < _LEANS:
+        if abs(by := slant(image)) < _LEANS:
             return look.symbols
-        straight = self._look(upright(picture, by), passes)
-        leaning = [symbol.leaning(by, picture.shape).moved(left, top) for symbol in straight.symbols]
-        return _most_probable([look, Look(straight.steps, leaning)])
+        straight = self._look(upright(image, by), picture.shape, passes, by).moved(left, top)
+        return _most_probable([look, straight])
 
     def read_pieces(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[LineSymbol]]:
         """The digits and signs in pictures that show the digits of a line and hardly more; those that lean are looked at
@@ -126,33 +126,38 @@ class LineRecogniser(Network):
         Args:
             pictures: Each uint8 (H, W).
         """
-        looks = self._looks(pictures)
-        slants = [slant(strip(picture)) for picture in pictures]
+        images, shapes = [strip(picture) for picture in pictures], [picture.shape for picture in pictures]
+        looks = self._looks(images, shapes, [0.0] * len(images))
+        slants = [slant(image) for image in images]
         steep = [number for number, by in enumerate(slants) if abs(by) >= _LEANS]
-        straight = self._looks([upright(pictures[number], slants[number]) for number in steep])
+        straight = self._looks(
+            [upright(images[number], slants[number]) for number in steep],
+            [shapes[number] for number in steep],
+            [slants[number] for number in steep],
+        )
         found = [look.symbols for look in looks]
-        for number, (steps, symbols) in zip(steep, straight, strict=True):
-            back = [symbol.leaning(slants[number], pictures[number].shape) for symbol in symbols]
-            found[number] = _most_probable([looks[number], Look(steps, back)])
+        for number, look in zip(steep, straight, strict=True):
+            found[number] = _most_probable([looks[number], look])
         return found
 
-    def _looks(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Look]:
-        """A look at each picture."""
-        batches: dict[int, list[tuple[int, NDArray[np.uint8]]]] = {}
-        for number, picture in enumerate(pictures):
-            image = strip(picture)
+    def _looks(
+        self, images: Sequence[NDArray[np.uint8]], shapes: Sequence[tuple[int, ...]], slants: Sequence[float]
+    ) -> list[Look]:
+        """A look at each strip; the others as of ``decoded``."""
+        batches: dict[int, list[int]] = {}
+        for number, image in enumerate(images):
             width = next((width for width in _BATCH_WIDTHS if width >= image.shape[1]), image.shape[1])
-            image = np.pad(image, ((0, 0), (0, width - image.shape[1])), constant_values=STRIP_PAPER)
-            batches.setdefault(width, []).append((number, image))
+            batches.setdefault(width, []).append(number)
         found: dict[int, Look] = {}
         for width, batch in batches.items():
             size = max(1, _BATCH_COLUMNS // width)
-            for start in range(0, len(batch), size):
-                part = batch[start : start + size]
-                said = self._said(np.stack([image for _, image in part]))
-                for (number, _), steps, box_offsets in zip(part, *said, strict=True):
-                    found[number] = Look(steps, decoded(steps, box_offsets, pictures[number].shape))
-        return [found[number] for number in range(len(pictures))]
+            for part in (batch[start : start + size] for start in range(0, len(batch), size)):
+                strips = np.full((len(part), STRIP_HEIGHT, width), STRIP_PAPER, np.uint8)
+                for row, number in zip(strips, part, strict=True):
+                    row[:, : images[number].shape[1]] = images[number]
+                for number, steps, box_offsets in zip(part, *self._said(strips), strict=True):
+                    found[number] = Look(steps, decoded(steps, box_offsets, shapes[number], slants[number]))
+        return [found[number] for number in range(len(images))]
 
     def _said(self, strips: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """What the network says of strips, uint8 (N, 40, W): probabilities float32 (N, T, 24), box offsets (N, T, 4)."""
@@ -161,15 +166,14 @@ class LineRecogniser(Network):
         probabilities /= probabilities.sum(2, keepdims=True)
         return probabilities, box_offsets
 
-    def _look(self, picture: NDArray[np.uint8], passes: Passes) -> Look:
-        """A look at a picture, unless the network has seen it already."""
-        image = strip(picture)
+    def _look(self, image: NDArray[np.uint8], shape: tuple[int, ...], passes: Passes, by: float = 0.0) -> Look:
+        """A look at a strip, unless the network has seen it already; the others as of ``decoded``."""
         key = image.tobytes()
         if key not in passes:
             (probabilities,), (box_offsets,) = self._said(image[None])
             passes[key] = probabilities, box_offsets
         probabilities, box_offsets = passes[key]
-        return Look(probabilities, decoded(probabilities, box_offsets, picture.shape))
+        return Look(probabilities, decoded(probabilities, box_offsets, shape, by))
 
 
 def _most_probable(looks: Sequence[Look]) -> list[LineSymbol]:
@@ -195,7 +199,9 @@ def _surroundings(symbols: list[LineSymbol], shape: tuple[int, ...]) -> Box:
     return left, top, min(width, right), min(height, bottom)
 
 
-def decoded(probabilities: NDArray[np.floating], box_offsets: NDArray[np.floating], shape: tuple[int, ...]) -> list[LineSymbol]:
+def decoded(
+    probabilities: NDArray[np.floating], box_offsets: NDArray[np.floating], shape: tuple[int, ...], by: float = 0.0
+) -> list[LineSymbol]:
     """The digits and signs of the best path with their boxes.
 
     A digit with a long upstroke may be seen from two time steps. Their boxes are the same then, and the surer step counts.
@@ -205,17 +211,28 @@ def decoded(probabilities: NDArray[np.floating], box_offsets: NDArray[np.floatin
         box_offsets: float (T, 4): left and right as distances from the time step, top and bottom from the strip's upper edge,
             all in strip heights.
         shape: Of the picture, (H, W).
+        by: The slant that was undone in the strip.
     """
-    symbols: list[LineSymbol] = []
+    found: list[tuple[int, Box]] = []  # steps, and boxes as they stand in the strip
     height, width = shape[:2]
     across, down = strip_scale(shape), STRIP_HEIGHT / height
+    widest = width + math.ceil(abs(by) * STRIP_HEIGHT / across)
     for _, step in best_path(probabilities):
         x = (step + 0.5) * 2
         left, right, top, bottom = box_offsets[step] * STRIP_HEIGHT
-        box = ((x - left) / across, top / down, (x + right) / across, bottom / down)
-        symbol = LineSymbol(probabilities[step], clipped(box, width, height))
-        if symbols and intersection_over_union(symbols[-1].box, symbol.box) > _SAME_DIGIT:
-            symbols[-1] = max(symbols[-1], symbol, key=lambda one: one.probabilities[one.label])
+        box = clipped(((x - left) / across, top / down, (x + right) / across, bottom / down), widest, height)
+        if found and intersection_over_union(found[-1][1], box) > _SAME_DIGIT:
+            found[-1] = max(found[-1], (step, box), key=lambda one: float(np.delete(probabilities[one[0]], BLANK).max()))
         else:
-            symbols.append(symbol)
-    return symbols
+            found.append((step, box))
+    return [LineSymbol(probabilities[step], _in_picture(box, by, shape)) for step, box in found]
+
+
+def _in_picture(box: Box, by: float, shape: tuple[int, ...]) -> Box:
+    """Where in a picture of ``shape`` (H, W) a box lies, whose strip was set upright."""
+    if not by:
+        return box
+    left, top, right, bottom = box
+    across, down = strip_scale(shape), STRIP_HEIGHT / shape[0]
+    shifts = [leant(by, y * down) / across for y in (top, bottom)]
+    return clipped((left + min(shifts), top, right + max(shifts), bottom), shape[1], shape[0])

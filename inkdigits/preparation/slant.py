@@ -5,11 +5,13 @@ Steep digits stand above one another's feet, and a recogniser that reads column 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER
+from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, STRIP_STEP
 
 #: Slants that are tried, in pixels to the right for each pixel upwards.
 SLANTS = np.arange(-6, 15) / 10
@@ -39,31 +41,32 @@ def slant(image: NDArray[np.uint8]) -> float:
     return float(SLANTS[(sums.reshape(len(SLANTS), columns) ** 2).sum(1).argmax()])
 
 
-def upright(picture: NDArray[np.uint8], by: float) -> NDArray[np.uint8]:
-    """A picture of a line whose writing leans, set upright.
+def upright(image: NDArray[np.uint8], by: float) -> NDArray[np.uint8]:
+    """A strip whose writing leans, set upright.
 
     Args:
-        picture: uint8 (H, W).
+        image: uint8 (40, W), as ``strip`` makes it.
         by: Its slant.
 
     Returns:
-        uint8 (H, W + |by| · H), filled up with the median level.
+        uint8 (40, W'), wider by what leans out on both sides, W' a multiple of 32.
     """
-    height, width = picture.shape
-    size = width + round(abs(by) * height), height
-    paper = int(np.median(picture))
+    height, width = image.shape
+    columns = width + math.ceil(abs(by) * height)
+    size = columns + -columns % STRIP_STEP, height
     # PIL asks of every place where it comes from.
-    moves = (1, -by, by * height / 2 - abs(by) * height / 2, 0, 1, 0)
-    image = Image.fromarray(picture)
-    return np.asarray(image.transform(size, Image.Transform.AFFINE, moves, Image.Resampling.BILINEAR, fillcolor=paper))
+    moves = (1, -by, leant(by, 0), 0, 1, 0)
+    straight = Image.fromarray(image).transform(
+        size, Image.Transform.AFFINE, moves, Image.Resampling.BILINEAR, fillcolor=STRIP_PAPER
+    )
+    return np.asarray(straight)
 
 
-def leaning(box: tuple[float, float, float, float], by: float, height: int) -> tuple[float, float, float, float]:
-    """The smallest box, left, top, right, bottom, around what lies in a box of the upright picture, in the leaning one.
+def leant(by: float, y: float) -> float:
+    """How much further right than in the upright strip a place lies in the leaning one.
 
     Args:
-        height: Of both pictures.
+        by: The slant that was undone.
+        y: From the strip's upper edge, in pixels.
     """
-    left, top, right, bottom = box
-    ends = [by * (height / 2 - y) - abs(by) * height / 2 for y in (top, bottom)]
-    return left + min(ends), top, right + max(ends), bottom
+    return by * (STRIP_HEIGHT / 2 - y) - abs(by) * STRIP_HEIGHT / 2

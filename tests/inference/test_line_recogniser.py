@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from inkdigits.dataset import Dataset
+from inkdigits.geometry import Box
 from inkdigits.inference.ctc import SYMBOLS
-from inkdigits.inference.line_recogniser import LineSymbol, decoded
-from inkdigits.preparation.strip import STRIP_HEIGHT
+from inkdigits.inference.line_recogniser import LineRecogniser, LineSymbol, Passes, decoded
+from inkdigits.preparation.strip import STRIP_HEIGHT, strip
+from inkdigits.runs import Run
+from inkdigits.synthesis.allographs import DigitStrokes
+from inkdigits.synthesis.writers import Hand, Writer
 
 
 @pytest.mark.parametrize(("second_box", "digits"), [((10, 40), 1), ((12, 44), 1), ((36, 60), 2)])
@@ -21,6 +28,38 @@ def test_a_digit_seen_from_two_time_steps_is_one(second_box: tuple[int, int], di
     assert len(found) == digits
     assert found[-1].probabilities[1] == pytest.approx(0.9)
     assert found[-1].box == (second_box[0], 4, second_box[1], 36)
+
+
+def steep_line(strokes: DigitStrokes, rng: np.random.Generator) -> tuple[np.ndarray, list[tuple[str, Box]]]:
+    """Four digits that lean by 40°, close together, on white paper, and their boxes."""
+    layer = np.zeros((72, 320), np.float32)
+    hand = replace(Hand.of(rng), shear=0.85, spacing=-0.32, spacing_noise=0.02, pen=0.09, joined=0.0, small_zeros=None)
+    drawn = Writer(layer, strokes, hand, 48.0, 36.0, 40.0, rng).number("".join(map(str, rng.integers(0, 10, 4))))
+    return (235 - 190 * layer).astype(np.uint8), drawn
+
+
+def test_steep_lines_are_looked_at_upright(sample: Dataset) -> None:
+    strokes, rng = DigitStrokes(sample.split("test")), np.random.default_rng(4)
+    recogniser = LineRecogniser(Run.shipped("reader").model("line"))
+    right, at_first, alike, off = 0, 0, 0, []
+    for _ in range(60):
+        picture, drawn = steep_line(strokes, rng)
+        true = "".join(character for character, _ in drawn)
+        passes: Passes = {}
+        found = recogniser.read(picture, passes)
+        assert len(passes) >= 2
+        text = "".join(SYMBOLS[symbol.label] for symbol in found)
+        (whole,) = recogniser._looks([strip(picture)], [picture.shape], [0.0])
+        (piece,) = recogniser.read_pieces([picture])
+        right += text == true
+        at_first += "".join(SYMBOLS[symbol.label] for symbol in whole.symbols) == true
+        alike += text == "".join(SYMBOLS[symbol.label] for symbol in piece)
+        if text == true:
+            off += [abs(s.box[0] + s.box[2] - box[0] - box[2]) / 2 for s, (_, box) in zip(found, drawn, strict=True)]
+    assert right >= at_first + 4
+    assert right >= 50
+    assert alike >= 54
+    assert np.median(off) < 48 * 0.15
 
 
 def test_a_symbol_is_a_digit_a_sign_or_other_writing() -> None:

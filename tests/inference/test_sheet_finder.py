@@ -45,7 +45,7 @@ def test_sheets_and_frames_are_found_in_synthetic_photos(sample: Dataset, kind: 
     strokes, rng = DigitStrokes(sample.split("test")), np.random.default_rng(8)
     finder = SheetFinder(Run.shipped("reader").model("sheet"))
     near, invented, absent = [], 0, 0
-    for _ in range(60):
+    for _ in range(120):
         photo = sheets.photo(strokes, rng, 512)
         found, there = (getattr(one, kind) for one in (finder.find(photo.picture), photo))
         if there is None:
@@ -57,7 +57,7 @@ def test_sheets_and_frames_are_found_in_synthetic_photos(sample: Dataset, kind: 
         true, said = there / photo.picture.shape, np.array(found)
         near.append(min(np.abs(np.roll(said, turn, 0) - true).max() for turn in range(4)) <= 0.02)
     assert np.mean(near) >= least  # some lie half in the dark or beyond the picture
-    assert invented <= 0.1 * absent
+    assert invented <= 0.2 * absent
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (3, 3000), (3000, 3), (600, 400)])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from inkdigits.preparation.slant import leaning, slant, upright
-from inkdigits.preparation.strip import strip
+from inkdigits.preparation.slant import leant, slant, upright
+from inkdigits.preparation.strip import STRIP_PAPER, strip
 
 
 def leaning_ones(by: float, height: int = 120) -> np.ndarray:
@@ -22,25 +22,23 @@ def leaning_ones(by: float, height: int = 120) -> np.ndarray:
 def test_the_slant_is_found_and_undone(by: float) -> None:
     picture = leaning_ones(by)
     assert slant(strip(picture)) == pytest.approx(by, abs=0.11)
-    straight = upright(picture, by)
-    assert straight.shape[0] == picture.shape[0]
-    assert abs(slant(strip(straight))) <= 0.11
+    straight = upright(strip(picture), by)
+    assert straight.shape[0] == 40
+    assert straight.shape[1] % 32 == 0
+    assert abs(slant(straight)) <= 0.11
 
 
 @pytest.mark.parametrize("by", [-0.4, 0.3, 0.9])
-def test_boxes_find_their_way_back(by: float) -> None:
-    picture = np.full((100, 300), 255, np.uint8)
-    picture[40:60, 150:170] = 0  # a square, which leans in the upright picture
-    rows, columns = np.nonzero(upright(picture, by) < 128)
-    box = (float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1))
-    left, top, right, bottom = leaning(box, by, 100)
-    assert left <= 150.5 and right >= 169.5  # around the square, and no further than it leans
-    assert left >= 150 - 21 * abs(by) - 2 and right <= 170 + 21 * abs(by) + 2
-    assert (top, bottom) == pytest.approx((40, 60), abs=1)
+@pytest.mark.parametrize("y", [2, 20, 36])
+def test_places_find_their_way_back(by: float, y: int) -> None:
+    image = np.full((40, 320), STRIP_PAPER, np.uint8)
+    image[y : y + 2, 150:154] = 224
+    _, columns = np.nonzero(upright(image, by) > 150)
+    assert columns.mean() + 0.5 + leant(by, y + 1) == pytest.approx(152, abs=1)
 
 
 def test_paper_without_ink_does_not_lean_anywhere_in_particular() -> None:
-    blank = np.full((50, 90), 200, np.uint8)
-    assert np.isfinite(slant(strip(blank)))
-    assert upright(blank, 0.7).shape == (50, 90 + 35)
-    assert (upright(blank, -0.7) == 200).all()
+    blank = np.full((40, 96), STRIP_PAPER, np.uint8)
+    assert np.isfinite(slant(blank))
+    assert upright(blank, 0.7).shape == (40, 128)
+    assert (upright(blank, -0.7) == STRIP_PAPER).all()
