@@ -108,7 +108,7 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
 
     Raises:
         DataError: The data cannot be had.
-        MissingExtraError: The extra ``fonts`` is not installed, and the detector or the sheet finder is to be trained.
+        MissingExtraError: The extra ``fonts`` is not installed.
         ModelError: The run to start from is missing, or a checkpoint is damaged.
         UsageError: The training to be resumed had other settings, the run is a classifier's, or it is to start from itself.
     """
@@ -121,8 +121,7 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     splits = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
     meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
     chosen = [name for name in NETWORKS if settings.only in (None, name)]
-    if set(chosen) - {"digit"}:
-        fonts.check()
+    fonts.every_face()  # or the error that they are missing
     identities = {name: _identity(settings, name, splits, start) for name in chosen}  # all faults before any work
     if resume:
         _check_resumable(run, meta, identities)

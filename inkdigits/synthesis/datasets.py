@@ -118,7 +118,7 @@ def _digit_job(seed: tuple[int, int]) -> Labelled:
     rng = np.random.default_rng(seed)
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
-    faces = (*fonts.faces(True), *fonts.faces(False))
+    faces = fonts.every_face()
     while len(images) < JOB:
         scene = scenes.digit(_strokes, rng, faces=faces)
         image = prepare(scene.picture)
@@ -166,7 +166,7 @@ class Strips:
 def _strips_job(seed: tuple[int, int]) -> list[Strips]:
     rng = np.random.default_rng(seed)
     made: list[tuple[NDArray[np.uint8], list[tuple[int, Box]]]] = []
-    faces = (*fonts.faces(True), *fonts.faces(False))
+    faces = fonts.every_face()
     while len(made) < STRIPS * _BATCHES_OF_JOB:
         scene = scenes.line(_strokes, rng, STRIP_HEIGHT, MOST_DIGITS, faces=faces)
         image = strip(scene.picture)

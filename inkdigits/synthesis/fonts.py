@@ -95,14 +95,13 @@ def faces(handwritten: bool) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def check() -> None:
-    """Make sure that all fonts are there.
+def every_face() -> tuple[Path, ...]:
+    """The files of all fonts.
 
     Raises:
         MissingExtraError: The extra ``fonts`` is not installed.
     """
-    faces(True)
-    faces(False)
+    return (*faces(True), *faces(False))
 
 
 @functools.lru_cache(maxsize=256)

@@ -92,7 +92,7 @@ def test_drawn_digits_stay_on_their_map_and_are_as_high_as_others(label: int) ->
 
 
 def test_digits_of_fonts_are_solid_and_whole() -> None:
-    for face in (*fonts.faces(True), *fonts.faces(False)):
+    for face in fonts.every_face():
         inks = []
         for digit in "0123456789":
             glyph = fonts.glyph(digit, face)
