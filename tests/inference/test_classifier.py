@@ -94,21 +94,6 @@ def test_images_of_another_form(images: np.ndarray) -> None:
         load_model().predict_proba(images)
 
 
-@pytest.mark.slow
-def test_a_binary_classifier_gives_labels_and_not_indices(small: Path, project: Project, sample: Dataset) -> None:
-    from inkdigits.modeling.settings import TrainSettings
-    from inkdigits.modeling.train import train
-
-    images, labels = sample.split("test").take(np.arange(300)).labelled()
-    for name, classes in (("pair:5,3", [3, 5]), ("is:5", ["not 5", "5"])):
-        model = load_model(train(TrainSettings("fast", name, f"idx:{small}", epochs=8), project).folder)
-        assert model.classes_.tolist() == classes
-        shown = np.isin(labels, (3, 5))
-        wanted = labels[shown] if name == "pair:5,3" else np.where(labels[shown] == 5, "5", "not 5")
-        assert (model.predict(images[shown]) == wanted).mean() > 0.9
-        assert model.predict(images[:0]).dtype == model.classes_.dtype
-
-
 def test_a_classifier_can_be_pickled_and_closed(sample: Dataset) -> None:
     images = sample.split("test").images[:20]
     model = load_model()

@@ -50,6 +50,7 @@ def _project(home: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_model_masters_the_second_level() -> None:
     results = list(measure((2,), quick=True))
     assert [result.model for result in results] == list(BASELINES)
+    check_ranges(results)
     for result in results:
         assert result.auc is not None
         if result.model not in ("always the most common", "darkness"):
@@ -57,17 +58,23 @@ def test_every_model_masters_the_second_level() -> None:
             assert 0.93 < result.auc <= 1, result
 
 
-@pytest.mark.parametrize("level", [1, 2, 3])
+@pytest.mark.parametrize("level", [1, 3])
 def test_quick_models_are_where_they_should_be(level: int) -> None:
     models = tuple(name for number, name in RANGES if number == level)
     results = list(measure((level,), quick=True, models=models))
     assert [result.model for result in results] == list(models)
-    for result in results:
-        low, high = RANGES[level, result.model]
+    check_ranges(results)
+
+
+def check_ranges(results: list[Result]) -> None:
+    """Check the results of one level, as far as they have ranges."""
+    ranged = [result for result in results if (result.level, result.model) in RANGES]
+    for result in ranged:
+        low, high = RANGES[result.level, result.model]
         assert low <= 100 * result.accuracy <= high, result
-        assert (result.auc is not None) == (level < 3)
-    if level > 1:
-        assert max(results, key=lambda result: result.accuracy).model == "convolutional"
+        assert (result.auc is not None) == (result.level < 3)
+    if len(ranged) > 3:
+        assert max(ranged, key=lambda result: result.accuracy).model == "convolutional"
 
 
 def test_what_always_answers_no_has_no_recall() -> None:

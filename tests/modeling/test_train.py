@@ -47,6 +47,20 @@ def fast(home: Project) -> TrainResult:
     return train(TrainSettings("fast", run="test-fast"), home)
 
 
+@pytest.fixture(scope="module")
+def short(few: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
+    """The fast recipe on next to nothing; ``finished`` gives each test a copy of its own."""
+    return train(TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r"), Project(tmp_path_factory.mktemp("short")))
+
+
+@pytest.fixture
+def finished(short: TrainResult, few: Path, project: Project) -> tuple[TrainSettings, TrainResult]:
+    """A finished run of the current project, and its settings."""
+    run = Run.named("r", project)
+    shutil.copytree(short.folder, run.folder)
+    return TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r"), replace(short, run=run)
+
+
 def test_fast_learns_mnist(fast: TrainResult, home: Project) -> None:
     result = evaluate(EvaluateSettings(str(fast.folder)), home)
     assert result.to_dict()["accuracy"] >= 0.985
@@ -83,20 +97,21 @@ def test_the_model_file_tells_nothing_of_this_machine(fast: TrainResult) -> None
         assert word not in content
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_does_not(few: Path, project: Project) -> None:
-    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1)
-    models = []
-    for run, seed in (("a", 0), ("b", 0), ("c", 1)):
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
+    finished: tuple[TrainSettings, TrainResult], project: Project
+) -> None:
+    settings, first = finished
+    models = [first.run.model().read_bytes()]
+    for run, seed in (("b", 0), ("c", 1)):
         torch.manual_seed(len(models))  # whatever was drawn before
-        models.append((train(replace(settings, run=run, seed=seed), project).folder / "model.onnx").read_bytes())
+        models.append(train(replace(settings, run=run, seed=seed), project).run.model().read_bytes())
     assert models[0] == models[1] != models[2]
 
 
-@pytest.mark.parametrize("recipe", ["fast", "best"])
-def test_a_killed_run_ends_with_the_same_weights(few: Path, project: Project, recipe: str) -> None:
-    settings = TrainSettings(recipe, data=f"idx:{few}", epochs=3, run="whole")
+def test_a_killed_run_ends_with_the_same_weights(few: Path, project: Project) -> None:
+    settings = TrainSettings("best", data=f"idx:{few}", epochs=3, run="whole")
     whole = train(settings, project).folder
-    words = ["train", "--recipe", recipe, "--data", f"idx:{few}", "--epochs", "3", "--run", "killed"]
+    words = ["train", "--recipe", "best", "--data", f"idx:{few}", "--epochs", "3", "--run", "killed"]
     command = [sys.executable, "-m", "inkdigits", *words]
     killed = project.models / "killed"
     process = subprocess.Popen(command, env={**os.environ})
@@ -112,10 +127,11 @@ def test_a_killed_run_ends_with_the_same_weights(few: Path, project: Project, re
     assert not (killed / "checkpoint.pt").exists()
 
 
-def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(few: Path, project: Project) -> None:
-    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
-    train(settings, project)
-    checkpoint = project.models / "r" / "checkpoint.pt"
+def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(
+    finished: tuple[TrainSettings, TrainResult], project: Project
+) -> None:
+    settings, first = finished
+    checkpoint = first.folder / "checkpoint.pt"
     torch.save({"identity": {"settings": "other"}}, checkpoint)
     with pytest.raises(UsageError, match="other settings and recipe and processor and data and teachers"):
         train(settings, project, resume=True)
@@ -128,9 +144,8 @@ def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(few: Pa
         train(settings, project, resume=True)
 
 
-def test_resuming_a_finished_run_leaves_it(few: Path, project: Project) -> None:
-    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
-    first = train(settings, project)
+def test_resuming_a_finished_run_leaves_it(finished: tuple[TrainSettings, TrainResult], project: Project) -> None:
+    settings, first = finished
     before = (first.folder / "model.onnx").stat().st_mtime_ns
     again = train(settings, project, resume=True)
     assert again.meta == first.meta
@@ -142,10 +157,9 @@ def test_resuming_a_finished_run_leaves_it(few: Path, project: Project) -> None:
 
 
 def test_a_finished_run_of_a_changed_recipe_is_trained_again(
-    few: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[TrainSettings, TrainResult], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
-    first = train(settings, project)
+    settings, first = finished
     (first.folder / "model-int8.onnx").write_bytes(b"of the earlier run")
     monkeypatch.setitem(RECIPES, "fast", replace(RECIPES["fast"], label_smoothing=0.3))
     again = train(settings, project, resume=True)
@@ -154,8 +168,10 @@ def test_a_finished_run_of_a_changed_recipe_is_trained_again(
     assert not (first.folder / "model-int8.onnx").exists()
 
 
-@pytest.mark.parametrize(("name", "least"), [("is:5", 0.97), ("pair:5,3", 0.96)])
-def test_the_binary_levels(small: Path, project: Project, name: str, least: float) -> None:
+@pytest.mark.parametrize(("name", "least", "classes"), [("is:5", 0.97, ["not 5", "5"]), ("pair:5,3", 0.96, [3, 5])])
+def test_the_binary_levels(
+    small: Path, sample: Dataset, project: Project, name: str, least: float, classes: list[str] | list[int]
+) -> None:
     folder = train(TrainSettings("fast", name, f"idx:{small}", epochs=8), project).folder
     assert folder.name.startswith(f"fast-{name.replace(':', '-').replace(',', '-')}-idx-")
     result = evaluate(EvaluateSettings(str(folder), f"idx:{small}", precision=0.9), project)
@@ -163,7 +179,14 @@ def test_the_binary_levels(small: Path, project: Project, name: str, least: floa
     assert figures["accuracy"] >= least
     assert figures["binary"]["roc_auc"] >= 0.985
     assert figures["binary"]["threshold"]["precision"] >= 0.9
-    assert load_model(folder).task == task(name)
+    model = load_model(folder)
+    assert model.task == task(name)
+    assert model.classes_.tolist() == classes
+    images, labels = sample.split("test").take(np.arange(300)).labelled()
+    shown = np.isin(labels, (3, 5))
+    wanted = labels[shown] if name == "pair:5,3" else np.where(labels[shown] == 5, "5", "not 5")
+    assert (model.predict(images[shown]) == wanted).mean() > 0.9  # labels, and not indices of classes
+    assert model.predict(images[:0]).dtype == model.classes_.dtype
 
 
 def test_a_student_learns_its_teachers_probabilities_and_not_the_labels(
@@ -331,17 +354,19 @@ def test_interim_and_processed_are_reused(home: Project, mnist: Dataset) -> None
 
 
 def test_a_run_of_another_processor_is_not_taken_for_finished(
-    few: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[TrainSettings, TrainResult], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
-    first = train(settings, project)
+    settings, first = finished
     monkeypatch.setattr(devices, "has_bfloat16", lambda device: first.meta["precision"] == "float32")
     again = train(settings, project, resume=True)
     assert again.meta["precision"] != first.meta["precision"]
 
 
-def test_a_run_starts_from_the_weights_of_another(small: Path, project: Project) -> None:
-    first = train(TrainSettings("fast", data=f"idx:{small}", epochs=4, run="first"), project)
+def test_a_run_starts_from_the_weights_of_another(
+    small: Path, small_run: tuple[Project, TrainResult], project: Project
+) -> None:
+    first = small_run[1]
+    shutil.copytree(first.folder, project.models / "first")
     settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, lr=1e-8, run="second", start="first")
     second = train(settings, project)
     assert second.meta["validation"]["accuracy"] == pytest.approx(first.meta["validation"]["accuracy"], abs=0.03)

@@ -25,8 +25,8 @@ from inkdigits.inference.detector import Detector
 from inkdigits.inference.line_recogniser import LineRecogniser
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.modeling import train_reader as step
-from inkdigits.modeling.export import export_detector, export_line_recogniser, export_sheet_finder
 from inkdigits.modeling.lines import offset_targets
+from inkdigits.modeling.loop import load_weights
 from inkdigits.modeling.networks import DetectorNet, LineNet, SheetNet
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import train
@@ -50,10 +50,10 @@ def test_offsets_are_learnt_near_the_middle_of_a_digit_alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def tiny(small: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, step.ReaderSettings, Run]:
+def tiny(few: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, step.ReaderSettings, Run]:
     """A project with a reader, ``tiny``, trained on next to nothing."""
     project = Project(tmp_path_factory.mktemp("reader"))
-    settings = step.ReaderSettings(500, 2, 96, 16, 16, data=f"idx:{small}", run="tiny")
+    settings = step.ReaderSettings(500, 2, 96, 16, 16, data=f"idx:{few}", run="tiny")
     return project, settings, step.train_reader(settings, project)
 
 
@@ -92,11 +92,11 @@ def test_one_network_is_trained_again_and_the_other_stays(tiny: tuple[Project, s
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
-    tiny: tuple[Project, step.ReaderSettings, Run], small: Path
+    tiny: tuple[Project, step.ReaderSettings, Run], few: Path
 ) -> None:
     project, settings, whole = tiny
     killed = Run.named("killed", project)
-    words = f"--only digit --digits 500 --digit-epochs 2 --lines 96 --pages 16 --sheets 16 --data idx:{small}".split()
+    words = f"--only digit --digits 500 --digit-epochs 2 --lines 96 --pages 16 --sheets 16 --data idx:{few}".split()
     command = [sys.executable, "-m", "inkdigits", "train-reader", *words, "--run", "killed"]
     process = subprocess.Popen(command, env=os.environ | {"INKDIGITS_PROJECT": str(project.root)}, start_new_session=True)
     deadline = time.monotonic() + 120
@@ -114,7 +114,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
     step.train_reader(again, project, resume=True)  # nothing is left to do
     assert killed.model("digit").stat().st_mtime_ns == finished
     with pytest.raises(UsageError, match="holds a reader already"):
-        train(TrainSettings("fast", data=f"idx:{small}", run="killed"), project)
+        train(TrainSettings("fast", data=f"idx:{few}", run="killed"), project)
 
 
 def test_nothing_is_trained_again_where_something_else_would_be_lost(
@@ -159,11 +159,11 @@ def test_what_is_trained_is_not_lost_where_its_description_is_not_written(
     assert len(run.history("digit")) == 2
 
 
-def test_the_exported_line_recogniser_says_what_the_network_says(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = LineNet().eval()
-    export_line_recogniser(network, tmp_path / "line.onnx")
-    session = LineRecogniser(tmp_path / "line.onnx")._session
+def test_the_exported_line_recogniser_says_what_the_network_says(tiny: tuple[Project, step.ReaderSettings, Run]) -> None:
+    run = tiny[2]
+    network = LineNet()
+    load_weights(network.eval(), run.weights("line"))
+    session = LineRecogniser(run.model("line"))._session
     for width in (32, 160, 448):
         strips = torch.rand(1, 1, 40, width) * 255
         with torch.inference_mode():
@@ -174,24 +174,26 @@ def test_the_exported_line_recogniser_says_what_the_network_says(tmp_path: Path)
         np.testing.assert_allclose(found, offsets.numpy(), atol=2e-2)
 
 
-def test_the_exported_detector_and_sheet_finder_say_what_the_networks_say(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    detector, finder = DetectorNet().eval(), SheetNet().eval()
-    export_detector(detector, tmp_path / "page.onnx")
-    export_sheet_finder(finder, tmp_path / "sheet.onnx")
-    assert (tmp_path / "page.onnx").stat().st_size < 1_000_000
+def test_the_exported_detector_and_sheet_finder_say_what_the_networks_say(
+    tiny: tuple[Project, step.ReaderSettings, Run],
+) -> None:
+    run = tiny[2]
+    detector, finder = DetectorNet(), SheetNet()
+    load_weights(detector.eval(), run.weights("page"))
+    load_weights(finder.eval(), run.weights("sheet"))
+    assert run.model("page").stat().st_size < 1_000_000
     for shape in ((32, 32), (64, 160)):
         pictures = torch.rand(1, 1, *shape) * 255
         with torch.inference_mode():
             logits, geometry, labels = detector(pictures)
-        found = Detector(tmp_path / "page.onnx")._session.run({"pictures": pictures.numpy()})
+        found = Detector(run.model("page"))._session.run({"pictures": pictures.numpy()})
         for said, wanted in zip(found, (logits.sigmoid(), geometry, labels.softmax(1)), strict=True):
             assert said.shape[2:] == (shape[0] // 4, shape[1] // 4)
             np.testing.assert_allclose(said, wanted.numpy(), atol=2e-2)  # 16-bit weights
     pictures = torch.rand(1, 1, 256, 256) * 255
     with torch.inference_mode():
         wanted = finder(pictures).sigmoid()
-    (said,) = SheetFinder(tmp_path / "sheet.onnx")._session.run({"pictures": pictures.numpy()})
+    (said,) = SheetFinder(run.model("sheet"))._session.run({"pictures": pictures.numpy()})
     np.testing.assert_allclose(said, wanted.numpy(), atol=2e-2)
 
 
