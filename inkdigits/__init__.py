@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from inkdigits.forms.template import Field, Template
     from inkdigits.inference.classifier import Classifier, load_model
     from inkdigits.inference.sheet_finder import Sheet
+    from inkdigits.limits import Limits
     from inkdigits.reader import Reader, find_sheet, read, read_fields, read_fields_pages, read_many, read_pages
     from inkdigits.reading.reading import Reading
     from inkdigits.reading.rectify import rectified
@@ -48,6 +49,7 @@ _LAZY = {
     "Field": "forms.template",
     "FieldReading": "forms.reader",
     "Line": "reading.results",
+    "Limits": "limits",
     "Page": "reading.results",
     "Reader": "reader",
     "Reading": "reading.reading",
@@ -77,6 +79,7 @@ __all__ = [
     "InkdigitsError",
     "LeakageError",
     "LeakageWarning",
+    "Limits",
     "Line",
     "MissingExtraError",
     "ModelError",

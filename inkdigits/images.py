@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from inkdigits import pdf
 from inkdigits.errors import ImageError, MissingExtraError
 from inkdigits.extras import require
+from inkdigits.limits import DEFAULTS, Limits
 
 #: A picture: a path, the bytes of a file, an open binary file, a PIL image, or a uint8 array (H, W), (H, W, 3) or (H, W, 4).
 Picture: TypeAlias = "str | PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray"
 
-#: The most pixels a picture may have; a file that states more is taken for a decompression bomb.
-MAX_PIXELS = 150_000_000
 #: The suffixes of files that are looked for in folders.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pdf", ".heic", ".heif")
 #: The formats that are tried, and Pillow's modules for them. Others stay closed: Pillow would hand EPS to Ghostscript, which
@@ -34,19 +34,23 @@ _FORMATS = {
     "GIF": "GifImagePlugin",
     "TIFF": "TiffImagePlugin",
 }
-#: Pages of a PDF are drawn with so many pixels an inch, fewer where they would be larger than MAX_PIXELS.
-_PDF_DPI = 200
 #: TIFF's tag of what a page is, and its bits for a smaller copy of another page and for a transparency mask.
 _SUBFILE_TYPE, _COPY_OR_MASK = 254, 0b101
 #: Ink that is brighter than this does not show on white paper.
 _TOO_BRIGHT = 191
 #: Pictures whose pixels take more than a byte are brought to grey in bands of so many pixels, so that memory stays bounded.
 _BAND_PIXELS = 4_000_000
+#: Bytes that a pixel takes while it is decoded to grey: of a picture in grey, of one in colours or more than 8 bits, and where
+#: the decoder keeps the whole picture beside Pillow's.
+_BYTES, _BYTES_OF_COLOURS, _BYTES_OF_COPIES = 2, 5, 10
+#: All scans of a progressive JPEG together may have so many times the pixels that a page may have.
+_SCANS = 10
+_START_OF_SCAN = b"\xff\xda"
 #: What the first bytes of a PDF and of the brands of HEIC look like.
 _PDF, _HEIC = b"%PDF-", (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
 
-def load(source: Picture) -> NDArray[np.uint8]:
+def load(source: Picture, limits: Limits = DEFAULTS) -> NDArray[np.uint8]:
     """Read a picture, of several pages the first, upright and in grey.
 
     Transparent parts become white paper, or black where the ink would not show on white; camera orientation (EXIF) is applied;
@@ -55,24 +59,26 @@ def load(source: Picture) -> NDArray[np.uint8]:
     Args:
         source: A path, the bytes of a file, an open binary file, a PIL image, or a uint8 array (H, W), (H, W, 3) or
             (H, W, 4).
+        limits: What it may cost.
 
     Returns:
         uint8 (H, W), as the eye sees it: 0 = black, 255 = white.
 
     Raises:
-        ImageError: It is no picture, is damaged or too large, or the array has another form.
+        ImageError: It is no picture, is damaged, asks for more than the limits, or the array has another form.
         MissingExtraError: It is a PDF or HEIC file, and the package that opens these is missing.
     """
-    return next(pages(source))
+    return next(pages(source, limits))
 
 
-def pages(source: Picture) -> Iterator[NDArray[np.uint8]]:
+def pages(source: Picture, limits: Limits = DEFAULTS) -> Iterator[NDArray[np.uint8]]:
     """Every page of a TIFF or PDF, one at a time and each as ``load`` gives it; of other pictures the only one.
 
     Of a moving GIF or WebP the first frame is given; a TIFF's small copies and masks of its pages are left out.
 
     Args:
         source: As for ``load``.
+        limits: As for ``load``.
 
     Yields:
         uint8 (H, W) a page.
@@ -82,10 +88,10 @@ def pages(source: Picture) -> Iterator[NDArray[np.uint8]]:
         MissingExtraError: As ``load``.
     """
     if isinstance(source, np.ndarray):
-        yield _from_array(source)
+        yield _from_array(source, limits)
     elif isinstance(source, Image.Image):
         with _decoder_errors("the picture"):
-            _check_size(source.size, "the picture")
+            _check_size(source.size, _bytes_of_pixel(source), "the picture", limits)
             page = _grey(source)
         yield page
     else:
@@ -95,9 +101,9 @@ def pages(source: Picture) -> Iterator[NDArray[np.uint8]]:
             head = file.read(16)
             file.seek(0)
             if head.startswith(_PDF):
-                yield from _pdf_pages(file, name)
+                yield from pdf.pages(file, name, limits)
             else:
-                yield from _image_pages(file, name, heic=head[4:12] in _HEIC)
+                yield from _image_pages(file, name, limits, heic=head[4:12] in _HEIC)
 
 
 @contextmanager
@@ -136,23 +142,50 @@ def _decoder_errors(name: str) -> Iterator[None]:
         ) from None
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ImageError(f"{name} has {size[0]} × {size[1]} pixels, more than {MAX_PIXELS}: make it smaller first")
+def _check_size(size: tuple[int, int], of_pixel: int, name: str, limits: Limits) -> None:
+    """Check what a picture will take, before a pixel of it is decoded."""
+    pixels = size[0] * size[1]
+    if pixels > limits.pixels:
+        fix = "make it smaller first, or raise the limit pixels"
+        raise ImageError(f"{name} has {size[0]} × {size[1]} pixels, more than {limits.pixels}: {fix}")
+    if (megabytes := pixels * of_pixel // 1_000_000) > limits.memory:
+        fix = "make it smaller first, or raise the limit memory"
+        raise ImageError(f"{name} takes {megabytes} MB to decode, more than {limits.memory}: {fix}")
 
 
-def _image_pages(file: BinaryIO, name: str, heic: bool) -> Iterator[NDArray[np.uint8]]:
-    with _heic_image(file) if heic else _image(file) as image:
-        number, more = 0, True
-        while more:
+def _bytes_of_pixel(image: Image.Image) -> int:
+    if image.format == "WEBP" or image.info.get("progressive"):
+        return _BYTES_OF_COPIES
+    return _BYTES if image.mode in ("1", "L", "P") and not image.has_transparency_data else _BYTES_OF_COLOURS
+
+
+def _check_scans(file: BinaryIO, size: tuple[int, int], name: str, limits: Limits) -> None:
+    """Check how often a progressive JPEG describes all its pixels anew."""
+    file.seek(0)
+    scans, end = 0, b""
+    while chunk := file.read(1 << 20):
+        scans += (end + chunk).count(_START_OF_SCAN)
+        end = chunk[-1:]
+    if scans * size[0] * size[1] > _SCANS * limits.pixels:
+        raise ImageError(f"{name} is a JPEG of {scans} scans, which takes too long: save it again, or raise the limit pixels")
+
+
+def _image_pages(file: BinaryIO, name: str, limits: Limits, heic: bool) -> Iterator[NDArray[np.uint8]]:
+    with _heic_image(file, limits) if heic else _image(file) as image:
+        count: int = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        if count > limits.pages:
+            raise ImageError(f"{name} has {count} pages: split it, or raise the limit pages, which is {limits.pages}")
+        if image.info.get("progressive"):
+            _check_scans(file, image.size, name, limits)
+        if image.format in ("JPEG", "MPO"):
+            image.draft("L", None)  # colours are not even decoded
+        for number in range(count):
             if number:
                 image.seek(number)
             tags = getattr(image, "tag_v2", {})
             if not (number and tags.get(_SUBFILE_TYPE, 0) & _COPY_OR_MASK):
-                _check_size(image.size, name)
+                _check_size(image.size, _bytes_of_pixel(image), name, limits)
                 yield _grey(image)
-            number += 1
-            more = image.format == "TIFF" and number < image.n_frames  # type: ignore[attr-defined]
 
 
 def _image(file: BinaryIO) -> Image.Image:
@@ -171,30 +204,13 @@ def _image(file: BinaryIO) -> Image.Image:
     raise UnidentifiedImageError
 
 
-def _heic_image(file: BinaryIO) -> Image.Image:
+def _heic_image(file: BinaryIO, limits: Limits) -> Image.Image:
     with require("heic"):
         import pillow_heif
     heif = pillow_heif.open_heif(file, convert_hdr_to_8bit=True)
-    _check_size(heif.size, "the picture")  # before it is decoded
+    _check_size(heif.size, _BYTES_OF_COPIES, "the picture", limits)  # before it is decoded
     image: Image.Image = heif.to_pillow()
     return image
-
-
-def _pdf_pages(file: BinaryIO, name: str) -> Iterator[NDArray[np.uint8]]:
-    with require("pdf"):
-        import pypdfium2
-    try:
-        document = pypdfium2.PdfDocument(file)
-    except pypdfium2.PdfiumError as error:
-        raise ImageError(f"{name} cannot be read as a PDF ({error}): use a whole one without a password") from None
-    with document:
-        if not len(document):
-            raise ImageError(f"{name} has no pages: use a PDF with at least one")
-        for page in document:
-            width, height = (side / 72 for side in page.get_size())
-            dpi = min(_PDF_DPI, (MAX_PIXELS / max(width * height, 1e-6)) ** 0.5)
-            pixels = page.render(scale=dpi / 72, grayscale=True).to_numpy()
-            yield pixels.reshape(pixels.shape[:2]).copy()
 
 
 #: What makes a picture upright, by EXIF's number of its orientation.
@@ -269,7 +285,7 @@ def _scaled_to_8_bit(image: Image.Image) -> NDArray[np.uint8]:
     return _by_bands(image, lambda band: np.clip(np.asarray(band) * (255 / white), 0, 255).astype(np.uint8))
 
 
-def _from_array(array: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _from_array(array: NDArray[np.generic], limits: Limits) -> NDArray[np.uint8]:
     if array.size == 0:
         raise ImageError(f"the array {array.shape} is empty: give one of at least one pixel")
     channels = array.shape[2] if array.ndim == 3 else 1
@@ -277,6 +293,7 @@ def _from_array(array: NDArray[np.generic]) -> NDArray[np.uint8]:
         raise ImageError(
             f"the array is {array.dtype} {array.shape}: give uint8 of 0 to 255 in the form (height, width), (…, 3) or (…, 4)"
         )
-    _check_size((array.shape[1], array.shape[0]), "the array")
+    few = array.ndim == 2 or channels == 1
+    _check_size((array.shape[1], array.shape[0]), _BYTES if few else _BYTES_OF_COLOURS, "the array", limits)
     pixels = array.astype(np.uint8, copy=False)
     return pixels if pixels.ndim == 2 else _grey(Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels))

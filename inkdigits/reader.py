@@ -20,6 +20,7 @@ from inkdigits import images
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
 from inkdigits.images import Picture
 from inkdigits.inference.sheet_finder import Sheet
+from inkdigits.limits import DEFAULTS, Limits
 from inkdigits.reading import overlay
 from inkdigits.reading.candidates import PageCandidates, Unit
 from inkdigits.reading.page import Mode, check_mode, find_candidates
@@ -46,6 +47,7 @@ class Reader:
         model: A folder that ``inkdigits train-reader`` has made; None: the weights that ship with inkdigits.
         threads: Threads of one run of a network; None: as many as there are cores.
         providers: ONNX Runtime's execution providers, in the order of preference; None: the processor.
+        limits: What a picture may cost; None: the defaults of ``Limits``.
 
     Raises:
         ModelError: The folder lacks a network, or one is damaged or of another kind.
@@ -60,11 +62,13 @@ class Reader:
         model: str | PathLike[str] | None = None,
         threads: int | None = None,
         providers: Sequence[str] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         run = Run.shipped("reader") if model is None else Run(Path(model))
         self._name = "shipped" if model is None else str(model)
         self._threads = threads
-        self._recogniser = Recogniser(run, threads, providers)
+        self._limits = limits or DEFAULTS
+        self._recogniser = Recogniser(run, threads, providers, self._limits)
 
     def __repr__(self) -> str:
         threads = "" if self._threads is None else f", threads={self._threads}"
@@ -104,7 +108,7 @@ class Reader:
             what was found, page by page.
 
         Raises:
-            ImageError: The source is no picture or is damaged.
+            ImageError: The source is no picture, is damaged, or asks for more than the limits.
             MissingExtraError: It is a PDF or HEIC file, and the package that opens these is missing.
             UsageError: There is no such mode or unit, or a number lies outside its range.
             ModelError: The reader was closed.
@@ -223,7 +227,7 @@ class Reader:
         threshold = confidence_threshold(min_confidence, max_error)
         return (
             self._readings([_Plan(picture, [self._page_plan(picture, number, mode)])], threshold, per)[0]
-            for number, picture in enumerate(images.pages(source), start=1)
+            for number, picture in enumerate(images.pages(source, self._limits), start=1)
         )
 
     def find_sheet(self, source: Picture) -> Sheet:
@@ -240,7 +244,7 @@ class Reader:
             MissingExtraError: As ``read``.
             ModelError: The reader was closed, or its folder lacks the sheet finder.
         """
-        return self._recogniser.sheet_finder.find(next(images.pages(source)))
+        return self._recogniser.sheet_finder.find(next(images.pages(source, self._limits)))
 
     def explain(self, reading: Reading) -> Image.Image:
         """How the first page was read, step by step, as one picture.
@@ -313,12 +317,14 @@ class Reader:
 
         form = template_of(template)
         threshold = confidence_threshold(min_confidence, max_error)
-        return (read_sheet(picture, form, self._recogniser, threshold) for picture in images.pages(source))
+        return (read_sheet(picture, form, self._recogniser, threshold) for picture in images.pages(source, self._limits))
 
     # --- What is known of pictures before the networks have spoken about all of them ---
 
     def _plan(self, source: Picture, mode: Mode) -> _Plan:
-        pages = [self._page_plan(picture, number, mode) for number, picture in enumerate(images.pages(source), start=1)]
+        pages = [
+            self._page_plan(picture, number, mode) for number, picture in enumerate(images.pages(source, self._limits), start=1)
+        ]
         # A stream has been read to its end, and draws no more.
         return _Plan(None if hasattr(source, "read") else source, pages)
 

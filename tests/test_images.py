@@ -17,6 +17,7 @@ import inkdigits
 from inkdigits import images
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
+from inkdigits.limits import Limits
 
 
 def paper(sample: Dataset, number: int) -> Image.Image:
@@ -148,10 +149,9 @@ def test_heic(sample: Dataset, tmp_path: Path) -> None:
 def test_a_heic_bomb_is_refused_before_it_is_decoded(sample: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heif = pytest.importorskip("pillow_heif")
     heif.from_pillow(paper(sample, 0).convert("RGB")).save(tmp_path / "p.heic")
-    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
     monkeypatch.setattr(heif.HeifFile, "to_pillow", lambda self: pytest.fail("it was decoded"))
     with pytest.raises(ImageError, match="160 × 160 pixels, more than 1000"):
-        inkdigits.read(tmp_path / "p.heic")
+        images.load(tmp_path / "p.heic", Limits(pixels=1000))
 
 
 def test_a_warning_that_the_program_wants_raised_is_no_bad_picture(sample: Dataset) -> None:
@@ -174,14 +174,6 @@ def test_missing_extras_are_named(module: str, content: bytes, extra: str, monke
     assert (str(again), again.extra) == (str(raised.value), extra)
     with pytest.raises(MissingExtraError, match=rf"^sources\[0\]: this needs .*inkdigits\[{extra}\]"):
         inkdigits.read_many([content])
-
-
-def test_arrays_and_pictures_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
-    with pytest.raises(ImageError, match="50 × 40 pixels, more than 1000"):
-        inkdigits.read(np.zeros((40, 50), np.uint8))
-    with pytest.raises(ImageError, match="50 × 40 pixels, more than 1000"):
-        inkdigits.read(Image.new("L", (50, 40)))
 
 
 def test_a_folder_is_no_picture(tmp_path: Path) -> None:

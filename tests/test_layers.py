@@ -15,8 +15,9 @@ ROOT = Path(inkdigits.__file__).parent
 #: From the bottom to the top. Those of one line don't import each other; docs/architecture.md draws the same.
 LAYERS = (
     ("errors", "geometry", "config"),
-    ("extras", "files", "settings"),
-    ("console", "images", "formats", "download"),
+    ("extras", "files", "settings", "limits", "pdf_process"),
+    ("console", "formats", "download", "pdf"),
+    ("images",),
     ("preparation", "dataset"),
     ("splits", "leakage", "sources"),
     ("features", "runs"),

@@ -3,11 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from inkdigits.errors import UsageError
+
+if TYPE_CHECKING:
+    from inkdigits.limits import Limits
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def limit(function: F) -> F:
+    """``--limit``, which gives ``Limits``."""
+    return click.option(
+        "--limit",
+        "limits",
+        multiple=True,
+        metavar="NAME=NUMBER",
+        callback=lambda context, option, values: _limits(values),
+        help="What a file may cost: pages, pixels, seconds, memory in MB, components; e.g. --limit pages=5000.",
+    )(function)
+
+
+def _limits(values: tuple[str, ...]) -> Limits:
+    from inkdigits.limits import Limits
+
+    given: dict[str, float] = {}
+    for value in values:
+        name, _, number = value.partition("=")
+        if name not in Limits.__dataclass_fields__:
+            raise UsageError(f"--limit {value}: there is no limit {name!r}: use {', '.join(Limits.__dataclass_fields__)}")
+        try:
+            given[name] = int(number)
+        except ValueError:
+            raise UsageError(f"--limit {value}: {number!r} is no whole number: write it as {name}=1000") from None
+    return Limits(**given)  # type: ignore[arg-type]
 
 
 def transpose(function: F) -> F:

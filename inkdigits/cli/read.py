@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from inkdigits.cli import options
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
+    from inkdigits.limits import Limits
     from inkdigits.reader import Reader
     from inkdigits.reading.candidates import Unit
     from inkdigits.reading.page import Mode
@@ -77,6 +79,7 @@ _BATCH = 32
     type=click.Path(path_type=Path),
     help="A folder that 'inkdigits train-reader' has made.  [default: the shipped weights]",
 )
+@options.limit
 def read(
     pictures: tuple[str, ...],
     mode: Mode,
@@ -92,6 +95,7 @@ def read(
     sheet: Path | None,
     template: Path | None,
     model: Path | None,
+    limits: Limits,
 ) -> int:
     """Read the digits in pictures; '?' stands where the reader is unsure.
 
@@ -115,7 +119,7 @@ def read(
     if sheet and any(option not in (None, False) for option in chosen):
         raise UsageError("--sheet cuts out a sheet and reads nothing: leave out the options of reading")
     if sheet:
-        return _cut_sheet(Reader(model), names, sheet)
+        return _cut_sheet(Reader(model, limits=limits), names, sheet, limits)
     if output and as_json:
         raise UsageError(f"the suffix of {output} chooses the form: leave out --json")
     if layout == "table" and (template or not output or output.suffix.lower() not in (".csv", ".tsv")):
@@ -125,9 +129,11 @@ def read(
     if template and (draw or explain or mode != "auto" or per != "digit"):
         raise UsageError("--fields gives whole fields, and draws nothing: leave out --mode, --per, --draw and --explain")
     if template:
-        return _read_fields(model, names, template, threshold, as_json, output)
+        return _read_fields(Reader(model, limits=limits), names, template, threshold, as_json, output)
     check_outputs(names, output, draw, explain)
-    return _read_digits(Reader(model), names, mode, threshold, per, as_json, output, layout, decimal, draw, explain)
+    return _read_digits(
+        Reader(model, limits=limits), names, mode, threshold, per, as_json, output, layout, decimal, draw, explain
+    )
 
 
 def _read_digits(
@@ -174,7 +180,7 @@ def _read_digits(
     return failed
 
 
-def _cut_sheet(reader: Reader, names: list[str], target: Path) -> int:
+def _cut_sheet(reader: Reader, names: list[str], target: Path, limits: Limits) -> int:
     """Write the sheet in a photo, or print its corners, and give the exit code."""
     from PIL import Image
 
@@ -190,7 +196,7 @@ def _cut_sheet(reader: Reader, names: list[str], target: Path) -> int:
         raise UsageError(f"--sheet is for one photo, not for {len(names)}: name one")
     check_outputs(names, None, None, target if to_file else None)
     name = names[0]
-    picture = next(images.pages(source(name)))
+    picture = next(images.pages(source(name), limits))
     corners = reader.find_sheet(picture).sheet
     if corners is None:
         return _tell(click.format_filename(name), ImageError("no sheet was found: give a photo in which its edges are seen"))
@@ -219,18 +225,16 @@ def _tell(name: str, error: Exception) -> Literal[1]:
     return 1
 
 
-def _read_fields(model: Path | None, names: list[str], path: Path, threshold: float, as_json: bool, output: Path | None) -> int:
+def _read_fields(reader: Reader, names: list[str], path: Path, threshold: float, as_json: bool, output: Path | None) -> int:
     """Read forms, print or write their fields, and give the exit code."""
     from inkdigits.cli.pictures import check_outputs, source
     from inkdigits.forms import exporters
     from inkdigits.forms.template import Template
-    from inkdigits.reader import Reader
 
     template, failed, sheets = Template.load(path), 0, []
     if output:
         exporters.as_text([], [], output.suffix.lower().removeprefix("."))
     check_outputs(names, output, None, None)
-    reader = Reader(model)
     for name in names:
         shown = click.format_filename(name)
         try:

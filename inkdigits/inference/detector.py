@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inkdigits.errors import ImageError
 from inkdigits.geometry import shares_along
 from inkdigits.inference.session import Network
+from inkdigits.limits import DEFAULTS, Limits
 from inkdigits.preparation.ink import border
 
 #: Cells of the network's maps are squares of so many pixels, its geometry is in units of so many, and it takes pictures whose
@@ -23,8 +27,8 @@ _PIXELS, _LONGEST, _FACTOR, _SHORTEST = 2048 * 1536, 16_384, 2.5, 80
 _SMALL = 700
 #: What the network says of digits of other heights, in pixels of its scale, is not used.
 _LOWEST, _HIGHEST = 8.0, 72.0
-#: Peaks below these probabilities are not kept, and are no marks; never more than so many marks are looked at.
-_FAINTEST, _LEAST, _MOST = 0.03, 0.15, 5_000
+#: Peaks below these probabilities are not kept, and are no marks.
+_FAINTEST, _LEAST = 0.03, 0.15
 #: Two marks are one if the middle of either lies in the inner part of the other, of these shares of its width and height.
 _INNER = (0.62, 0.8)
 #: For that, no mark is narrower than this share of its height to either side of its middle.
@@ -90,11 +94,21 @@ class Detector(Network):
     """The network that finds digits.
 
     It maps pictures float32 [N, 1, H, W] to probabilities [N, 2, H/4, W/4] of digits and other writing, geometry
-    [N, 5, H/4, W/4] and labels [N, 10, H/4, W/4].
+    [N, 5, H/4, W/4] and labels [N, 10, H/4, W/4]. Arguments as of ``Network``.
     """
 
     KIND, INPUT = "detector", "pictures"
     OUTPUTS = tuple((None, maps, None, None) for maps in (2, 5, 10))
+
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+        limits: Limits = DEFAULTS,
+    ) -> None:
+        super().__init__(path, threads, providers)
+        self._most = limits.components
 
     def find(self, picture: NDArray[np.uint8]) -> Found:
         """The digits and other writing in a picture, uint8 (H, W), each once, the most probable first."""
@@ -125,9 +139,16 @@ class Detector(Network):
 
         Returns:
             all of it, faint traces too, scale by scale.
+
+        Raises:
+            ImageError: There are more marks than the limits allow.
         """
         peaks = [self._peaks(picture, size) for size in scales(picture.shape)]
-        return Found(*(np.concatenate(column) for column in zip(*peaks, strict=True)))
+        found = Found(*(np.concatenate(column) for column in zip(*peaks, strict=True)))
+        if (marks := int((found.scores.max(1) >= _LEAST).sum())) > self._most:
+            fix = "cut it into parts, or raise the limit components"
+            raise ImageError(f"the picture has {marks} marks that may be writing, more than {self._most}: {fix}")
+        return found
 
     def _peaks(self, picture: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
         """What is seen in one scale, in pixels of the picture: the columns of ``Found``."""
@@ -189,7 +210,7 @@ def _local_maxima(levels: NDArray[np.float32], least: float) -> tuple[NDArray[np
 def separate(found: Found) -> Found:
     """Each mark once, as the most probable of those that mean it saw it; faint ones are left out."""
     best = found.scores.max(1)
-    order = np.argsort(-best, kind="stable")[:_MOST]
+    order = np.argsort(-best, kind="stable")
     order = order[best[order] >= _LEAST]
     found = found[order]
     ups, centres, rights = found.ups, found.centres, found.rights

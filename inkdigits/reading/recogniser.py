@@ -14,6 +14,7 @@ from inkdigits.inference.detector import Detector, Found, separate
 from inkdigits.inference.line_recogniser import LineRecogniser, Passes
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.inference.tasks import NON_DIGIT, READER
+from inkdigits.limits import DEFAULTS, Limits
 from inkdigits.preparation.digit import crops
 from inkdigits.preparation.ink import border
 from inkdigits.reading.candidates import Candidate, mean_confidence
@@ -52,18 +53,25 @@ class Recogniser:
             ``inkdigits train-reader`` makes it.
         threads: Threads of one run of a network; None: as many as there are cores.
         providers: ONNX Runtime's execution providers; None: the processor.
+        limits: What a picture may cost.
 
     Raises:
         ModelError: A network is missing, damaged or of another kind.
         UsageError: ``threads`` or ``providers`` cannot be.
     """
 
-    def __init__(self, run: Run, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+        limits: Limits = DEFAULTS,
+    ) -> None:
         self.classifier = Classifier(run.model("digit"), threads, providers)
         if self.classifier.task.name != READER:
             raise ModelError(f"{run.model('digit')} has no class for what is no digit: make one with inkdigits train-reader")
         self.line_recogniser = LineRecogniser(run.model("line"), threads, providers)
-        self.detector = Detector(run.model("page"), threads, providers)
+        self.detector = Detector(run.model("page"), threads, providers, limits)
         self._sheet_finder: SheetFinder | None = None
         self._settings = run, threads, providers
         self._closed = False

@@ -198,3 +198,20 @@ def test_how_sure_one_wants_to_be(run_cli: Run) -> None:
     assert {"?" in line for line in lines} == {True, False}
     for wrong in (["--max-error", "2"], ["--min-confidence", "-1"], ["--max-error", "0.1", "--min-confidence", "0.9"]):
         assert run_cli("read", page, *wrong)[0] == 2
+
+
+def test_limits_on_the_command_line(run_cli: Run, tmp_path: Path) -> None:
+    page = Image.new("L", (30, 20), 255)
+    page.save(tmp_path / "p.tif", save_all=True, append_images=[page, page])
+    code, _, err = run_cli("read", tmp_path / "p.tif", "--limit", "pages=2")
+    assert code == 1
+    assert "has 3 pages: split it, or raise the limit pages, which is 2" in err
+    assert run_cli("read", tmp_path / "p.tif", "--limit", "pages=3", "--limit", "pixels=600")[0] == 0
+    for value, message in (
+        ("page=3", "there is no limit 'page': use pixels, pages, seconds, memory, components"),
+        ("pages", "'' is no whole number: write it as pages=1000"),
+        ("pages=0", "the limit pages is 0: give a whole number above 0"),
+    ):
+        code, _, err = run_cli("read", tmp_path / "p.tif", "--limit", value)
+        assert code == 2
+        assert message in err

@@ -1,0 +1,104 @@
+"""The pages of a PDF, drawn in a process of its own.
+
+A PDF is a program: a few bytes may ask for hours and for all memory, and the library that draws it can neither be stopped nor
+be used by two threads at once. A process can be ended.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inkdigits import pdf_process
+from inkdigits.errors import ImageError, MissingExtraError
+from inkdigits.limits import Limits
+
+#: Pages are drawn with so many pixels an inch, fewer where they would have more pixels than the limit.
+_DPI = 200
+
+
+def pages(file: BinaryIO, name: str, limits: Limits) -> Iterator[NDArray[np.uint8]]:
+    """The pages of a PDF, one at a time.
+
+    Args:
+        file: The whole PDF, from its first byte on.
+        name: What it is called in errors.
+        limits: What it may cost.
+
+    Yields:
+        uint8 (H, W) a page, 255 = white.
+
+    Raises:
+        ImageError: It is no PDF, is damaged or locked, or costs more.
+        MissingExtraError: pypdfium2 is not installed.
+    """
+    with _started(file, limits) as process:
+        assert process.stdout is not None
+        try:
+            number = 1
+            while (page := _page(process, process.stdout, name, number, limits)) is not None:
+                yield page
+                number += 1
+        finally:
+            process.kill()  # nobody wants the other pages
+
+
+def _started(file: BinaryIO, limits: Limits) -> subprocess.Popen[bytes]:
+    library = find_spec("pypdfium2")
+    if library is None or library.origin is None:
+        raise MissingExtraError("pypdfium2", "pdf")
+    most = (_DPI, limits.pixels, limits.pages, limits.seconds, limits.memory)
+    # -I and -S: nothing of the folder one stands in, and nothing that is not needed.
+    command = [sys.executable, "-I", "-S", pdf_process.__file__, str(Path(library.origin).parents[1]), *map(str, most)]
+    pipe = subprocess.PIPE
+    if isinstance(getattr(file, "raw", file), io.FileIO):
+        return subprocess.Popen(command, stdin=file, stdout=pipe, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    assert process.stdin is not None
+    try:
+        with process.stdin as entrance:
+            shutil.copyfileobj(file, entrance)
+    except OSError:
+        pass  # it has ended already; its answer says why
+    except BaseException:
+        process.kill()
+        raise
+    return process
+
+
+def _page(
+    process: subprocess.Popen[bytes], source: IO[bytes], name: str, number: int, limits: Limits
+) -> NDArray[np.uint8] | None:
+    """The next page; None after the last."""
+    started = time.monotonic()
+    alarm = threading.Timer(limits.seconds, process.kill)
+    alarm.daemon = True
+    alarm.start()
+    try:
+        head = source.read(pdf_process.HEAD.size)
+        height, width = pdf_process.HEAD.unpack(head) if len(head) == pdf_process.HEAD.size else (0, 0)
+        content = source.read(height * width or width)
+    finally:
+        alarm.cancel()
+    if height and len(content) == height * width:
+        return np.frombuffer(content, np.uint8).reshape(height, width)
+    if width and not height:
+        raise ImageError(f"{name} {content.decode()}")
+    if not head and process.wait() == 0:
+        return None
+    late = time.monotonic() - started >= limits.seconds
+    limit, most = ("seconds", f"{limits.seconds:g} s") if late else ("memory", f"{limits.memory} MB")
+    damaged = "" if late else ", or is damaged"
+    fix = f"save it as a picture, or raise the limit {limit}"
+    raise ImageError(f"{name}: page {number} takes more than {most} to draw{damaged}: {fix}")

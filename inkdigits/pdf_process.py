@@ -1,0 +1,83 @@
+"""Draws the pages of a PDF, in a process of its own that ``inkdigits.pdf`` starts, and ends where it asks for too much.
+
+The arguments are the folder of pypdfium2, dots an inch, and the limits: pixels, pages, seconds and MB. The standard input is
+the file. To the standard output goes each page: its height and width, then its grey levels row by row; a height of 0 tells of
+an error, whose text has as many bytes as the width says. Nothing else of inkdigits is imported, so that it starts at once.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import sys
+
+#: Of a page: its height and width.
+HEAD = struct.Struct(">II")
+
+
+def _limit(what: str, most: float) -> None:
+    """Limit what this process may use, where the system can."""
+    try:
+        import resource
+
+        limit = getattr(resource, what)
+        resource.setrlimit(limit, (math.ceil(most), resource.getrlimit(limit)[1]))
+    except (ImportError, AttributeError, ValueError, OSError):  # no such system, or a lower limit is set already
+        pass
+
+
+def _limit_time(seconds: float) -> None:
+    """Some seconds of the processor from now on, so that even an orphan ends."""
+    import time
+
+    _limit("RLIMIT_CPU", time.process_time() + seconds + 1)
+
+
+class _RefusedError(Exception):
+    """A file that is whole, but cannot be used."""
+
+
+def _tell(error: str) -> None:
+    content = error.encode()
+    sys.stdout.buffer.write(HEAD.pack(0, len(content)) + content)
+    sys.stdout.buffer.flush()
+
+
+def main() -> None:
+    """Draw every page."""
+    folder, dpi, pixels, pages, seconds, megabytes = sys.argv[1], *map(float, sys.argv[2:])
+    sys.path.append(folder)
+    import pypdfium2
+
+    _limit("RLIMIT_DATA", megabytes * 1e6)
+    _limit_time(seconds)
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        document = pypdfium2.PdfDocument(source if source.seekable() else io.BytesIO(source.read()))
+        count = len(document)
+        if not 0 < count <= pages:
+            fix = f"split it, or raise the limit pages, which is {pages:.0f}" if count else "use a PDF with at least one"
+            raise _RefusedError(f"has {count or 'no'} pages: {fix}")
+        for page in document:
+            _limit_time(seconds)
+            width, height = (side / 72 for side in page.get_size())
+            shown_dpi = min(dpi, (pixels / max(width * height, 1e-6)) ** 0.5)
+            bitmap = page.render(scale=shown_dpi / 72, grayscale=True)
+            page.close()
+            target.write(HEAD.pack(bitmap.height, bitmap.width))
+            rows = memoryview(bitmap.buffer).cast("B")
+            for row in range(bitmap.height):
+                target.write(rows[row * bitmap.stride : row * bitmap.stride + bitmap.width])
+            target.flush()
+            bitmap.close()
+    except MemoryError:
+        sys.exit(1)  # as where the library itself ends for the lack of memory
+    except _RefusedError as error:
+        _tell(str(error))
+    except Exception as error:  # whatever is wrong with the file
+        _tell(f"cannot be read as a PDF ({error}): use a whole one without a password")
+
+
+if __name__ == "__main__":
+    main()
