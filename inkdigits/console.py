@@ -17,6 +17,7 @@ import warnings
 import click
 
 from inkdigits.errors import InkdigitsError, MissingExtraError, UsageError
+from inkdigits.files import printable
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: Seconds without a byte after which a connection is given up where a package sets no limit of its own.
@@ -52,7 +53,7 @@ def run(command: click.Command) -> None:
 
 
 def _fail(message: object, code: int) -> None:
-    click.echo(f"inkdigits: {' '.join(str(message).split())}", err=True)
+    click.echo(f"inkdigits: {printable(' '.join(str(message).split()))}", err=True)
     sys.exit(code)
 
 
@@ -75,4 +76,4 @@ def set_verbosity(verbose: bool) -> None:
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    click.echo(f"inkdigits: warning: {message}", err=True)
+    click.echo(f"inkdigits: warning: {printable(message)}", err=True)

@@ -10,12 +10,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import IO, TYPE_CHECKING, Any
 
 from inkdigits.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @contextmanager
@@ -59,6 +60,47 @@ def check_writable(path: Path) -> None:
         raise UsageError(f"{path} cannot be written ({error.strerror}): name another place") from None
 
 
+def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Make sure that nothing that is to be read is written over.
+
+    Args:
+        outputs: What is to be written.
+        inputs: The files to be read, and the folders all of whose files are to be read.
+
+    Raises:
+        UsageError: An output is an input, lies in one, or two outputs are the same.
+    """
+    sources, taken = {path.resolve() for path in inputs}, set[Path]()
+    for output in outputs:
+        place = output.resolve()
+        if place in sources:
+            raise UsageError(f"{output} is to be read: name another file for what is written")
+        if place.parent in sources:
+            raise UsageError(f"{output} lies in {output.parent}, which is to be read: name another folder for what is written")
+        if place in taken:
+            raise UsageError(f"{output} is named twice: give each output a name of its own")
+        taken.add(place)
+
+
+def printable(name: object) -> str:
+    """A name with an escape such as ``\\x1b`` for each character that would steer a terminal or break a row of text.
+
+    These are control characters, line ends, those that turn the direction of writing, and bytes that are no UTF-8.
+    """
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode("ascii") for one in str(name)
+    )
+
+
+def as_cell(name: object) -> str:
+    """A file's name in a table: printable, and no formula, which a spreadsheet would run: ``=1.png`` becomes ``./=1.png``.
+
+    Source: OWASP, "CSV Injection".
+    """
+    shown = printable(name)
+    return f"./{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+
+
 def check_new(folder: Path) -> None:
     """Make sure that a folder is new or empty, so that nothing in it is mixed or lost.
 
@@ -91,13 +133,19 @@ def read_json(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise DataError(f"{path} is not valid JSON (it is nested too deep): correct it, or make it again") from None
     except ValueError as error:
-        raise DataError(f"{path} is not valid JSON ({error}): delete it and make it again") from None
+        raise DataError(f"{path} is not valid JSON ({error}): correct it, or make it again") from None
 
 
 def sha256(content: bytes | NDArray[np.generic]) -> str:
     """SHA-256 of bytes, or of an array's elements in C order, as 64 hexadecimal digits."""
-    return hashlib.sha256(content if isinstance(content, bytes) else np.ascontiguousarray(content).data).hexdigest()
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    import numpy as np  # commands that hash no arrays start sooner
+
+    return hashlib.sha256(np.ascontiguousarray(content).data).hexdigest()
 
 
 def sha256_file(path: Path) -> str:

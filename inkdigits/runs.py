@@ -155,7 +155,7 @@ class Run:
             entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             if not all(isinstance(entry, dict) for entry in entries):
                 raise ValueError("an entry is no JSON object")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"{path} is missing or damaged ({error}): train it again") from None
         return entries
 

@@ -10,6 +10,7 @@ import click
 
 from inkdigits.cli import options
 from inkdigits.extras import require
+from inkdigits.files import check_outputs, check_writable, printable, write_json
 
 
 @click.command()
@@ -30,10 +31,10 @@ def evaluate(as_json: bool, output: Path | None, **settings: Any) -> None:
     Example: inkdigits evaluate --predictions submission.csv --data idx:secret-set
     """
     with require("train"):
-        from inkdigits.files import write_json
         from inkdigits.modeling.evaluate import EvaluateSettings
         from inkdigits.modeling.evaluate import evaluate as step
 
+    _check_output(output, settings["predictions"], settings["model"])
     result = step(EvaluateSettings(**settings))
     if output:
         write_json(output, result.to_dict())
@@ -54,12 +55,20 @@ def predict(source: Path, output: Path, form: str | None, model: str | None) -> 
     """
     from inkdigits.modeling.predict import predict as step
 
+    _check_output(output, source, model)
     result = step(source, model)
     result.save(output, form)
     click.echo(f"{output}  {len(result.names):,d} predictions")
     for fault in result.faults:
-        click.echo(f"inkdigits: {fault}", err=True)
+        click.echo(f"inkdigits: {printable(fault)}", err=True)
     return 1 if result.faults else 0
+
+
+def _check_output(output: Path | None, *inputs: Path | str | None) -> None:
+    """Say before the work if something that is to be read would be written over."""
+    if output:
+        check_outputs([output], [Path(one) for one in inputs if one])
+        check_writable(output)
 
 
 @click.command()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import glob
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from inkdigits import files
 from inkdigits.errors import UsageError
 from inkdigits.files import check_writable, in_order
 from inkdigits.images import SUFFIXES
@@ -44,8 +46,21 @@ def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def check_outputs(names: list[str], output: Path | None, draw: Path | None, explain: Path | None) -> None:
+def check_outputs(
+    names: list[str],
+    output: Path | None = None,
+    draw: Path | None = None,
+    explain: Path | None = None,
+    others: Iterable[Path | None] = (),
+) -> None:
     """Say before the work whether the files that are asked for can be written, and that none of them is lost.
+
+    Args:
+        names: The pictures.
+        output: The file of what was read.
+        draw: The overlay, or the folder of overlays.
+        explain: The picture of the steps.
+        others: What else is to be read: the template, the folder of the model.
 
     Raises:
         UsageError: A suffix names no form, one picture is asked for of several, a file cannot be written, or it is one of
@@ -65,18 +80,16 @@ def check_outputs(names: list[str], output: Path | None, draw: Path | None, expl
             raise UsageError(f"{explain} is no .png file: let its name end so")
         if len(names) > 1:
             raise UsageError(f"--explain shows the steps for one picture, not for {len(names)}: name one")
-    wanted, taken = [path for path in (output, *overlays(names, draw), explain) if path], set[Path]()
-    pictures = {Path(name).resolve() for name in names if name != STDIN}
-    if draw and draw.resolve() in {path.parent for path in pictures}:
+    wanted, pictures = [path for path in (output, *overlays(names, draw), explain) if path], _files(names)
+    if draw and draw.resolve() in {path.resolve().parent for path in pictures}:
         raise UsageError(f"{draw} holds pictures that are to be read: name another folder for --draw")
-    for path in wanted:
-        if path.resolve() in pictures:
-            raise UsageError(f"{path} is a picture that is to be read: name another file for what is written")
-        if path.resolve() in taken:
-            raise UsageError(f"{path} is named twice: give each output a name of its own")
-        taken.add(path.resolve())
+    files.check_outputs(wanted, [*pictures, *filter(None, others)])
     for path in {path.resolve().parent: path for path in wanted}.values():
         check_writable(path)
+
+
+def _files(names: list[str]) -> list[Path]:
+    return [Path(name) for name in names if name != STDIN]
 
 
 def source(name: str) -> str | bytes:

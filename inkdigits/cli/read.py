@@ -12,6 +12,7 @@ import click
 
 from inkdigits.cli import options
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
+from inkdigits.files import printable
 
 if TYPE_CHECKING:
     from inkdigits.limits import Limits
@@ -128,6 +129,7 @@ def read(
         raise UsageError("--decimal is for the values in JSON: add --json, or -o with a .json file")
     if template and (draw or explain or mode != "auto" or per != "digit"):
         raise UsageError("--fields gives whole fields, and draws nothing: leave out --mode, --per, --draw and --explain")
+    check_outputs(names, output, draw, explain, [template, model])
     if template:
         return _read_fields(Reader(model, limits=limits), names, template, threshold, as_json, output)
     check_outputs(names, output, draw, explain)
@@ -155,15 +157,16 @@ def _read_digits(
     from inkdigits.reading import exporters
 
     failed, kept, drawings = 0, [], overlays(names, draw)
+    taken = set(drawings)
     for number, (name, found) in enumerate(_readings(reader, names, mode, threshold, per)):
-        shown = click.format_filename(name)
+        shown = printable(name)
         if isinstance(found, ImageError | MissingExtraError):
             failed = _tell(shown, found)
             continue
         if not found.digits:
             click.echo(f"inkdigits: {shown}: no digit was found", err=True)
         if draw:
-            exporters.save_pictures(found, drawings[number])
+            exporters.save_pictures(found, drawings[number], taken)
         if explain:
             with atomic(explain) as file:
                 reader.explain(found).save(file, "PNG")
@@ -194,12 +197,12 @@ def _cut_sheet(reader: Reader, names: list[str], target: Path, limits: Limits) -
         raise UsageError(f"{target} should end in .png, or be - to print the corners")
     if len(names) != 1:
         raise UsageError(f"--sheet is for one photo, not for {len(names)}: name one")
-    check_outputs(names, None, None, target if to_file else None)
+    check_outputs(names, explain=target if to_file else None)
     name = names[0]
     picture = next(images.pages(source(name), limits))
     corners = reader.find_sheet(picture).sheet
     if corners is None:
-        return _tell(click.format_filename(name), ImageError("no sheet was found: give a photo in which its edges are seen"))
+        return _tell(printable(name), ImageError("no sheet was found: give a photo in which its edges are seen"))
     click.echo(" ".join(f"{x:.4f},{y:.4f}" for x, y in corners))
     if to_file:
         with atomic(target) as file:
@@ -221,22 +224,22 @@ def _readings(
 
 def _tell(name: str, error: Exception) -> Literal[1]:
     """Say on stderr which picture could not be read, and give the exit code for that."""
-    click.echo(f"inkdigits: {error}" if name in str(error) else f"inkdigits: {name}: {error}", err=True)
+    message = printable(error)
+    click.echo(f"inkdigits: {message}" if name in message else f"inkdigits: {name}: {message}", err=True)
     return 1
 
 
 def _read_fields(reader: Reader, names: list[str], path: Path, threshold: float, as_json: bool, output: Path | None) -> int:
     """Read forms, print or write their fields, and give the exit code."""
-    from inkdigits.cli.pictures import check_outputs, source
+    from inkdigits.cli.pictures import source
     from inkdigits.forms import exporters
     from inkdigits.forms.template import Template
 
     template, failed, sheets = Template.load(path), 0, []
     if output:
         exporters.as_text([], [], output.suffix.lower().removeprefix("."))
-    check_outputs(names, output, None, None)
     for name in names:
-        shown = click.format_filename(name)
+        shown = printable(name)
         try:
             pages = list(reader.read_fields_pages(source(name), template, min_confidence=threshold))
         except (ImageError, MissingExtraError) as error:

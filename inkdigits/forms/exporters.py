@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from inkdigits.errors import UsageError
-from inkdigits.files import atomic
+from inkdigits.files import as_cell, atomic, printable
 from inkdigits.forms.reader import FieldReading
 
 #: A picture's name, the number of a page in it, from 1, and what stands in the fields there.
@@ -36,7 +36,7 @@ def as_text(sheets: Sequence[Sheet], names: Sequence[str], form: str) -> str:
     """
     if form == "json":
         plain = [
-            {"source": source, "page": page, "fields": {name: found[name].to_dict() for name in names}}
+            {"source": printable(source), "page": page, "fields": {name: found[name].to_dict() for name in names}}
             for source, page, found in sheets
         ]
         return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
@@ -47,5 +47,5 @@ def as_text(sheets: Sequence[Sheet], names: Sequence[str], form: str) -> str:
     writer.writerow(("source", "page", *names, *(f"{name} confidence" for name in names)))
     for source, page, found in sheets:
         row = [found[name] for name in names]
-        writer.writerow((source, page, *(f.shown for f in row), *(round(f.confidence, 6) for f in row)))
+        writer.writerow((as_cell(source), page, *(f.shown for f in row), *(round(f.confidence, 6) for f in row)))
     return file.getvalue()

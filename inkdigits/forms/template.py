@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,7 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from inkdigits.errors import UsageError
+from inkdigits.errors import DataError, UsageError
+from inkdigits.files import as_cell, read_json
 from inkdigits.forms.check_digits import CHECKS
 from inkdigits.forms.patterns import pattern_of
 from inkdigits.geometry import Corners
@@ -40,6 +40,8 @@ Digits = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]+$")]
 #: A text of digits and signs that a field may be restricted to.
 Text = Annotated[str, StringConstraints(strict=True, pattern=f"^[0-9{re.escape(SIGNS)}]*[0-9½][0-9{re.escape(SIGNS)}]*$")]
 Number = Annotated[Decimal, pydantic.Field(allow_inf_nan=False)]
+#: The most places with a digit or a line, in all fields of a template together: each takes some milliseconds.
+MOST_PLACES = 2_000
 Check = Literal["luhn", "mod11-10", "mod97-10", "ean", "isbn"]
 assert set(CHECKS) == set(Check.__args__)  # type: ignore[attr-defined]
 
@@ -47,6 +49,17 @@ assert set(CHECKS) == set(Check.__args__)  # type: ignore[attr-defined]
 def _known_pattern(form: str) -> str:
     pattern_of(form)
     return form
+
+
+def _usable_name(name: str) -> str:
+    if as_cell(name) != name:
+        raise ValueError(f"a field is called {name!r}: begin with a letter or digit, and use no control characters")
+    return name
+
+
+def _check_size(places: int) -> None:
+    if places > MOST_PLACES:
+        raise ValueError(f"the fields have {places} places for digits, more than {MOST_PLACES}: make several templates of it")
 
 
 @settings
@@ -71,7 +84,7 @@ class Field:
         UsageError: A value lies outside its range, or two of them contradict each other.
     """
 
-    name: Annotated[str, StringConstraints(strict=True, min_length=1)]
+    name: Annotated[str, StringConstraints(strict=True, min_length=1), AfterValidator(_usable_name)]
     box: tuple[Share, Share, Share, Share]
     cells: Count = 0
     length: Count | tuple[Count, Count] | None = None
@@ -169,6 +182,7 @@ class Template:
         doubled = [name for name, count in Counter(field.name for field in self.fields).items() if count > 1]
         if doubled:
             raise ValueError(f"several fields are called {', '.join(sorted(doubled))}: give each its own name")
+        _check_size(sum(max(field.cells, 1) for field in self.fields))
         return self
 
     @classmethod
@@ -219,11 +233,13 @@ class Template:
             UsageError: The file is missing or no template.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            content = read_json(Path(path))
         except FileNotFoundError:
             raise UsageError(f"the template {path} does not exist: check its name") from None
-        except (OSError, ValueError) as error:
-            raise UsageError(f"the template {path} is no JSON file ({error}): correct it, or name the JSON file") from None
+        except OSError as error:
+            raise UsageError(f"the template {path} cannot be read ({error.strerror}): name the JSON file") from None
+        except DataError as error:
+            raise UsageError(f"the template {error}") from None
         try:
             return cls.from_dict(content)
         except UsageError as error:
@@ -241,6 +257,11 @@ class _Grid(BaseModel):
     allowed: Any = None
     check: Any = None
     optional: Any = False
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        _check_size(self.rows * self.columns)
+        return self
 
 
 def _of_grid(content: Any, corners: Any) -> Template:

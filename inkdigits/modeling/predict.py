@@ -15,7 +15,7 @@ from tqdm import tqdm
 from inkdigits import formats, images, preparation
 from inkdigits.config import Project
 from inkdigits.errors import DataError, ImageError, UsageError
-from inkdigits.files import atomic, in_order
+from inkdigits.files import as_cell, atomic, in_order, printable
 from inkdigits.inference.classifier import load_model
 
 
@@ -64,13 +64,12 @@ class Predictions:
     def _write_csv(self, file: IO[str]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "label", "confidence", *(f"p({name})" for name in self.classes)])
-        writer.writerows([name, label, max(row), *row] for name, label, row in self._rows())
+        writer.writerows([as_cell(name), label, max(row), *row] for name, label, row in self._rows())
 
     def _write_json(self, file: IO[str]) -> None:
         keys = ("image", "label", "confidence", "probabilities")
-        json.dump(
-            [dict(zip(keys, (name, label, max(row), row), strict=True)) for name, label, row in self._rows()], file, indent=1
-        )
+        rows = [(printable(name), label, max(row), row) for name, label, row in self._rows()]
+        json.dump([dict(zip(keys, row, strict=True)) for row in rows], file, indent=1)
         file.write("\n")
 
     def _write_kaggle(self, file: IO[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from inkdigits import __version__
 from inkdigits.errors import UsageError
-from inkdigits.files import atomic
+from inkdigits.files import as_cell, atomic, printable
 from inkdigits.geometry import Box
 from inkdigits.reading import overlay
 from inkdigits.reading.results import Document, Line, Word, rows_of
@@ -46,10 +46,20 @@ def save(documents: Named, path: Path, layout: str = "digits", decimal: DecimalM
         file.write(content)
 
 
-def save_pictures(document: Document, path: Path) -> None:
-    """Draw every page that was read: the first into the file, the others beside it, with their numbers after its name."""
+def save_pictures(document: Document, path: Path, taken: set[Path] | None = None) -> None:
+    """Draw every page that was read: the first into the file, the others beside it, with their numbers after its name.
+
+    Args:
+        taken: Files that are of other documents; those of the other pages are added.
+    """
+    taken = {path} if taken is None else taken
     for place, page in enumerate(document.pages):
-        target = path if place == 0 else path.with_stem(f"{path.stem}-page{page.number}")
+        target = path
+        if place:
+            target, number = path.with_stem(f"{path.stem}-page{page.number}"), 2
+            while target in taken:
+                target, number = path.with_stem(f"{path.stem}-page{page.number}-{number}"), number + 1
+            taken.add(target)
         with atomic(target) as file:
             overlay.draw(document, page.number).save(file, PICTURES[path.suffix.lower()])
 
@@ -71,7 +81,7 @@ def as_text(documents: Named, form: str, layout: str = "digits", decimal: Decima
     if form == "txt":
         return text(documents)
     if form == "json":
-        plain = [{"source": name, **document.to_dict(decimal)} for name, document in documents]
+        plain = [{"source": printable(name), **document.to_dict(decimal)} for name, document in documents]
         return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
     if form in ("csv", "tsv"):
         return (table if layout == "digits" else page_table)(documents, "," if form == "csv" else "\t")
@@ -84,7 +94,7 @@ def text(documents: Named) -> str:
     """The lines' texts; with several documents, each line after the name of its picture and a tab."""
     rows = []
     for name, document in documents:
-        prefix = f"{name}\t" if len(documents) > 1 else ""
+        prefix = f"{printable(name)}\t" if len(documents) > 1 else ""
         rows += [prefix + line for line in document.text.split("\n")]
     return "".join(f"{row}\n" for row in rows)
 
@@ -100,9 +110,9 @@ def table(documents: Named, delimiter: str) -> str:
     for name, document in documents:
         for page in document.pages:
             if not page.digits:
-                writer.writerow((name, page.number, *[""] * (len(_COLUMNS) + 8)))
+                writer.writerow((as_cell(name), page.number, *[""] * (len(_COLUMNS) + 8)))
             for number, line in enumerate(page.lines, start=1):
-                writer.writerows((name, page.number, number, line.text, *row) for row in _digit_rows(line))
+                writer.writerows((as_cell(name), page.number, number, line.text, *row) for row in _digit_rows(line))
     return file.getvalue()
 
 
@@ -116,7 +126,7 @@ def page_table(documents: Named, delimiter: str) -> str:
     several = sum(len(document.pages) for _, document in documents) > 1
     for name, document in documents:
         for page in document.pages:
-            writer.writerows([*([name, page.number] if several else []), *row] for row in rows_of(page))
+            writer.writerows([*([as_cell(name), page.number] if several else []), *row] for row in rows_of(page))
     return file.getvalue()
 
 
@@ -134,7 +144,7 @@ def hocr(documents: Named) -> str:
     for name, document in documents:
         for page in document.pages:
             lines = "".join(_hocr_line(line) for line in page.lines)
-            image = f"image &quot;{escape(name)}&quot;; " if name else ""
+            image = f"image &quot;{escape(_quoted(name))}&quot;; " if name else ""
             title = f"{image}{_bbox((0, 0, *page.size))}; ppageno {page.number - 1}"
             pages.append(f'<div class="ocr_page" title="{title}">\n{lines}</div>\n')
     return (
@@ -143,6 +153,11 @@ def hocr(documents: Named) -> str:
         '<meta name="ocr-capabilities" content="ocr_page ocr_line ocrx_word ocrx_cinfo"/>\n</head>\n<body>\n'
         f"{''.join(pages)}</body>\n</html>\n"
     )
+
+
+def _quoted(name: str) -> str:
+    """A name between hOCR's quotes, which know no escape for themselves."""
+    return printable(name).replace('"', "\\x22")
 
 
 def _hocr_line(line: Line) -> str:

@@ -104,9 +104,9 @@ def test_no_picture_is_lost_to_an_output(folder: Path, tmp_path: Path, run_cli: 
     picture = folder / "a.png"
     before = picture.read_bytes()
     for asked, said in (
-        (["--draw", picture], "is a picture that is to be read"),
+        (["--draw", picture], "is to be read: name another file"),
         (["--draw", folder], "holds pictures that are to be read"),
-        (["--explain", picture], "is a picture that is to be read"),
+        (["--explain", picture], "is to be read: name another file"),
         (["--draw", tmp_path / "z.png", "--explain", tmp_path / "z.png"], "is named twice"),
         (["-o", picture / "below" / "x.csv"], "cannot be written"),
     ):

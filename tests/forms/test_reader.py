@@ -293,3 +293,24 @@ def test_every_sheet_of_a_file_is_a_row(sample: Dataset, tmp_path: Path, run_cli
     assert [sheet["fields"]["r2c1"]["text"] for sheet in plain] == ["7", "6"]
     for asked in (["-o", tmp_path / "found.hocr"], ["--mode", "digit"], ["--draw", tmp_path / "x.png"]):
         assert run_cli(*words, *asked)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"fields": [{**FIELD, "cells": 100_000}]}, "100000 places for digits, more than 2000"),
+        ({"fields": [{**FIELD, "name": f"f{i}"} for i in range(2_001)]}, "2001 places for digits, more than 2000"),
+        ({"grid": {"rows": 1000, "columns": 1000}}, "1000000 places for digits, more than 2000"),
+        ({"fields": [{**FIELD, "name": "=1+1"}]}, "a field is called '=1\\+1': begin with a letter or digit"),
+        ({"fields": [{**FIELD, "name": "a\nb"}]}, "use no control characters"),
+    ],
+)
+def test_templates_that_ask_for_too_much(content: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Template.from_dict(content)
+
+
+def test_a_template_that_is_nested_too_deep(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text("[" * 100_000)
+    with pytest.raises(UsageError, match=r"the template .*nested too deep"):
+        Template.load(tmp_path / "t.json")
