@@ -23,8 +23,8 @@ from tqdm import tqdm
 
 from inkdigits.errors import DataError
 
-#: The largest IDX payload that is read, in bytes: three times all of EMNIST. A larger header is taken for damage.
-MAX_IDX_BYTES = 2 << 30
+#: The largest IDX payload that is read, in bytes: more than all of EMNIST. A larger header is taken for damage.
+MAX_IDX_BYTES = 1 << 30
 #: How IDX files number the types of their values, and what people call these.
 _IDX_TYPES = {np.dtype(np.uint8): (0x08, "unsigned bytes"), np.dtype(np.int32): (0x0C, "32-bit integers")}
 DIGITS = tuple("0123456789")
@@ -81,12 +81,12 @@ def _open_maybe_gzip(path: Path) -> IO[bytes] | gzip.GzipFile:
     return gzip.open(path) if zipped else path.open("rb")
 
 
-def _read_up_to(file: IO[bytes] | gzip.GzipFile, limit: int) -> bytes:
+def _read_up_to(file: IO[bytes] | gzip.GzipFile, limit: int) -> bytearray:
     """As much as there is, up to ``limit`` bytes; memory is taken for what comes, not for what a header promises."""
     content = bytearray()
     while len(content) < limit and (chunk := file.read(min(1 << 20, limit - len(content)))):
         content += chunk
-    return bytes(content)
+    return content
 
 
 def idx_bytes(array: NDArray[np.generic]) -> bytes:
@@ -219,7 +219,7 @@ def _checked_rows(path: Path, lines: list[str], columns: list[str], rows_before:
 
 def _whole(field: str) -> int | None:
     """The whole number in a field, or None where it holds anything else."""
-    digits = field.strip()
+    digits = field.strip(" \t")  # other characters that count as blanks are a sign of damage
     # int() alone would take 1_000, +5 and the digits of other scripts.
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 

@@ -136,6 +136,24 @@ class Run:
         known = (content.get("model_sha256"), content.get("quantized_sha256"))
         return content if sha256_file(model) in known else {}
 
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the classifier's weights and of its history, which ``meta.json`` keeps as ``files``."""
+        return {path.name: sha256_file(path) for path in (self.weights(), self.history_path())}
+
+    def check_whole(self) -> None:
+        """Check that the weights and the history are those that ``meta.json`` tells of.
+
+        Raises:
+            ModelError: They aren't: another training was begun over them, and stopped.
+        """
+        known = self.meta().get("files")
+        try:
+            other = [name for name, found in self.hashes().items() if not isinstance(known, dict) or known.get(name) != found]
+        except OSError as error:
+            raise ModelError(f"{error.filename} is missing: train it again") from None
+        if other:
+            raise ModelError(f"{self.folder / other[0]} is of another training, which was stopped: end it with --resume")
+
     def write_meta(self, content: dict[str, Any]) -> None:
         """Keep what is known of the run."""
         write_json(self.meta_path, content)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from inkdigits import console
-from inkdigits.cli.main import cli
+import sys
 
 
 def main() -> None:
     """Entry point."""
+    try:  # Ctrl-C may come before anything is loaded
+        from inkdigits import console
+        from inkdigits.cli.main import cli
+    except KeyboardInterrupt:
+        sys.stderr.write("inkdigits: stopped\n")
+        sys.exit(130)
     console.run(cli)

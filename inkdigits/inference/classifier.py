@@ -18,6 +18,8 @@ from inkdigits.runs import Run
 #: Key of the task's name in the ONNX file's own metadata.
 TASK_KEY = "inkdigits.task"
 _BATCH = 512
+#: How far the sum of a row's probabilities may be from 1, in rounded numbers of 8 bits too.
+_SUM_OFF = 0.02
 
 
 class Classifier:
@@ -46,6 +48,7 @@ class Classifier:
         self.path = self._session.path
         self.task = _task_of(self._session)
         self.classes_ = self.task.labels
+        self._checked(self._session.test({"images": np.full((2, 1, 28, 28), 128, np.float32)}))
 
     def __repr__(self) -> str:
         return f"Classifier({str(self.path)!r}, task={self.task.name!r})"
@@ -61,6 +64,7 @@ class Classifier:
 
         Raises:
             ImageError: The array has another shape or type.
+            ModelError: What the network gives are no probabilities, or it was closed.
         """
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
             raise ImageError(
@@ -69,7 +73,14 @@ class Classifier:
         probabilities = np.empty((len(images), len(self.task.classes)), np.float32)
         for i in range(0, len(images), _BATCH):
             batch = images[i : i + _BATCH, None].astype(np.float32)
-            probabilities[i : i + _BATCH] = self._session.run({"images": batch})[0]
+            probabilities[i : i + _BATCH] = self._checked(self._session.run({"images": batch}))
+        return probabilities
+
+    def _checked(self, outputs: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The probabilities, if those of each row are 1 together."""
+        probabilities = outputs[0]
+        if (np.abs(probabilities.sum(1) - 1) > _SUM_OFF).any():
+            raise ModelError(f"{self.path} does not give probabilities, which are 1 together: train it again")
         return probabilities
 
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64] | NDArray[np.str_]:

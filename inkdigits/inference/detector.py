@@ -97,7 +97,7 @@ class Detector(Network):
     [N, 5, H/4, W/4] and labels [N, 10, H/4, W/4]. Arguments as of ``Network``.
     """
 
-    KIND, INPUT = "detector", "pictures"
+    KIND, INPUT, EXAMPLE = "detector", "pictures", (2, 1, STEP, STEP)
     OUTPUTS = tuple((None, maps, None, None) for maps in (2, 5, 10))
 
     def __init__(

@@ -14,7 +14,7 @@ from inkdigits.geometry import Box, clipped, intersection_over_union, moved
 from inkdigits.inference.ctc import BLANK, SIGNS, SYMBOLS, best_path, log_probability
 from inkdigits.inference.session import Network
 from inkdigits.preparation.slant import leant, slant, upright
-from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, strip, strip_scale
+from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, STRIP_STEP, strip, strip_scale
 
 #: In a second look a line is seen without the paper above, below and beside it, but for these margins in heights of a digit …
 _MARGINS = (0.05, 0.3)
@@ -89,7 +89,8 @@ class LineRecogniser(Network):
     The classes are ``ctc.SYMBOLS``.
     """
 
-    KIND, INPUT, OUTPUTS = "line recogniser", "strips", ((None, None, len(SYMBOLS)), (None, None, 4))
+    KIND, INPUT, EXAMPLE = "line recogniser", "strips", (2, 1, STRIP_HEIGHT, 4 * STRIP_STEP)
+    OUTPUTS = ((None, None, len(SYMBOLS)), (None, None, 4))
 
     def read(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[LineSymbol]:
         """The digits and signs in a picture of one line, from left to right.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
+import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from numbers import Integral
@@ -15,6 +17,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from inkdigits.errors import ModelError, UsageError
+
+#: Seconds that a network has for its first, small batch.
+_TEST_S = 20.0
+#: A probability may be rounded up beyond 1 by so much.
+_ROUNDED = 0.01
 
 #: Those that are alive, so that a forked process can let go of them.
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
@@ -80,12 +87,43 @@ class Session:
             self._session = None
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """The network's outputs, in their order.
+        """The network's outputs, in their order, with a row for each of the first input's.
 
         Raises:
-            ModelError: The session was closed.
+            ModelError: The session was closed, the network cannot be run, or what it gives are no finite numbers.
         """
-        outputs: list[NDArray[np.float32]] = self._loaded().run(None, dict(inputs))
+        return self._run(inputs, onnxruntime.RunOptions())
+
+    def test(self, inputs: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """The same, ended after some seconds.
+
+        Raises:
+            ModelError: As ``run``; or it took too long.
+        """
+        options = onnxruntime.RunOptions()
+        alarm = threading.Timer(_TEST_S, setattr, (options, "terminate", True))
+        alarm.daemon = True
+        alarm.start()
+        try:
+            return self._run(inputs, options)
+        finally:
+            alarm.cancel()
+
+    def _run(self, inputs: Mapping[str, NDArray[np.float32]], options: onnxruntime.RunOptions) -> list[NDArray[np.float32]]:
+        session, count = self._loaded(), len(next(iter(inputs.values())))
+        try:
+            outputs: list[NDArray[np.float32]] = session.run(None, dict(inputs), options)
+        except Exception as error:  # ONNX Runtime's errors share no base class
+            reason = str(error).splitlines()[0][:120]
+            raise ModelError(f"{self.path} cannot be run ({reason}): train it again") from None
+        for output in outputs:
+            # A sum is finite only if all are; it is quicker than to ask each.
+            fits = isinstance(output, np.ndarray) and output.dtype == np.float32 and output.shape[:1] == (count,)
+            if not fits or not math.isfinite(float(output.sum())):
+                raise ModelError(f"{self.path} does not give finite numbers for each of its inputs: train it again")
+        first = outputs[0]  # of all our networks it holds probabilities
+        if first.size and not (first.min() >= 0 and first.max() <= 1 + _ROUNDED):
+            raise ModelError(f"{self.path} gives probabilities outside of 0 to 1: train it again")
         return outputs
 
     def input_shapes(self) -> dict[str, list[Any]]:
@@ -130,9 +168,11 @@ class Network:
         UsageError: ``threads`` or ``providers`` cannot be.
     """
 
-    #: What it is called, the name of its input, and the shapes of its outputs; None is a dimension of any size.
+    #: What it is called, the name of its input and the shape of one to try it on, and the shapes of its outputs; None is a
+    #: dimension of any size.
     KIND: ClassVar[str]
     INPUT: ClassVar[str]
+    EXAMPLE: ClassVar[tuple[int, ...]]
     OUTPUTS: ClassVar[Sequence[tuple[int | None, ...]]]
 
     def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
@@ -141,6 +181,7 @@ class Network:
         fits = len(shapes) == len(self.OUTPUTS) and all(map(_fits, shapes, self.OUTPUTS))
         if list(self._session.input_shapes()) != [self.INPUT] or not fits:
             raise ModelError(f"{path} is no {self.KIND}: make one with inkdigits train-reader")
+        self._session.test({self.INPUT: np.full(self.EXAMPLE, 128, np.float32)})
 
     def close(self) -> None:
         """Give the memory back."""

@@ -53,7 +53,8 @@ class SheetFinder(Network):
     It maps pictures float32 [N, 1, 256, 256] to probabilities [N, 2, 64, 64] of the sheet and of what is within the frame.
     """
 
-    KIND, INPUT, OUTPUTS = "sheet finder", "pictures", ((None, 2, SIDE // CELL, SIDE // CELL),)
+    KIND, INPUT, EXAMPLE = "sheet finder", "pictures", (1, 1, SIDE, SIDE)
+    OUTPUTS = ((None, 2, SIDE // CELL, SIDE // CELL),)
 
     def find(self, picture: NDArray[np.uint8]) -> Sheet:
         """The sheet and the frame in a photo, uint8 (H, W)."""

@@ -311,10 +311,15 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """Put the weights of a safetensors file into a network of the same layers.
 
     Raises:
-        ModelError: The file is missing or damaged, or its weights are of other layers.
+        ModelError: The file is missing or damaged, or its weights are of other layers or no finite numbers.
     """
     try:
-        network.load_state_dict(safetensors.torch.load_file(path))
+        weights = safetensors.torch.load_file(path)
+        own = network.state_dict()
+        for name, values in weights.items():  # what PyTorch takes in silence
+            if name in own and (values.dtype != own[name].dtype or not bool(torch.isfinite(values).all())):
+                raise RuntimeError(f"{name} is {values.dtype}, or has values that are no numbers")
+        network.load_state_dict(weights)
     except FileNotFoundError:
         raise ModelError(f"{path} does not exist: train it first, or check its name") from None
     except (OSError, RuntimeError, SafetensorError) as error:

@@ -86,7 +86,7 @@ def train(
     run.quantized_model.unlink(missing_ok=True)  # it would be that of an earlier run
     save_weights(network, run.weights())
     export_classifier(network, target_task, run.model())
-    meta["model_sha256"] = sha256_file(run.model())
+    meta["model_sha256"], meta["files"] = sha256_file(run.model()), run.hashes()
     run.write_meta(meta)
     loop.finish()
     return TrainResult(run, run.meta())
@@ -171,12 +171,13 @@ def load_network(run: Run) -> tuple[DigitNet, Task]:
             f"{run.folder} holds no finished run: check its name, or train it with inkdigits train --run {run.name}"
         )
     try:
-        _ = meta["data"]["splits"]  # what earlier versions call otherwise
+        _ = meta["data"]["splits"], meta["files"]  # what earlier versions call otherwise, or lack
         found = task(meta["task"])
         network = network_of(recipe(meta["recipe"]), found)
         load_weights(network, run.weights())
     except (ValueError, KeyError, TypeError, ModelError) as error:
         raise ModelError(f"{run.folder} holds no finished run of this version ({error}): train it again") from None
+    run.check_whole()
     return network.eval(), found
 
 

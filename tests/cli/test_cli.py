@@ -145,6 +145,21 @@ def test_a_disk_that_fills_up_in_training(small: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "p" / "models" / "r").iterdir())
 
 
+@pytest.mark.parametrize("module", ["click", "inkdigits.console", "inkdigits.cli.read"])
+def test_ctrl_c_while_the_program_is_being_loaded(module: str) -> None:
+    script = (
+        "import sys\n"
+        "class Impatient:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Impatient())\n"
+        "from inkdigits.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "inkdigits: stopped\n")
+
+
 @pytest.mark.slow
 def test_ctrl_c_leaves_nothing_half_written(small: Path, tmp_path: Path) -> None:
     import signal

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from inkdigits import load_model
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ImageError, ModelError, UsageError
+from inkdigits.inference import session
 from inkdigits.inference.classifier import TASK_KEY, Classifier
 from inkdigits.modeling.train import TrainResult
 
@@ -86,6 +87,82 @@ def test_a_damaged_model(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match="no ONNX model or is damaged"):
         Classifier(path)
+
+
+def lying_model(path: Path, nodes: list[onnx.NodeProto], values: dict[str, np.ndarray], kind: int = TensorProto.FLOAT) -> Path:
+    """A model with the names and shapes of a classifier, whose nodes make the probabilities of ``images`` and ``values``."""
+    inputs = [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["N", 1, 28, 28])]
+    outputs = [helper.make_tensor_value_info("probabilities", kind, ["N", 10])]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, [numpy_helper.from_array(v, name) for name, v in values.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+    model.ir_version = 10
+    helper.set_model_props(model, {TASK_KEY: "digits"})
+    onnx.save(model, str(path))
+    return path
+
+
+#: For each image the weights alone, whatever it shows.
+_FLAT = [
+    helper.make_node("Flatten", ["images"], ["flat"]),
+    helper.make_node("MatMul", ["flat", "nothing"], ["none"]),
+    helper.make_node("Add", ["none", "row"], ["probabilities"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([np.nan] * 10, "does not give finite numbers"),
+        ([np.inf] + [0] * 9, "does not give finite numbers"),
+        ([123.2] * 10, "gives probabilities outside of 0 to 1"),
+        ([-0.5, 0.5] + [0.125] * 8, "gives probabilities outside of 0 to 1"),
+        ([0.5] * 10, "does not give probabilities, which are 1 together"),
+        ([0] * 10, "does not give probabilities, which are 1 together"),
+    ],
+)
+def test_a_model_that_gives_no_probabilities(tmp_path: Path, row: list[float], message: str) -> None:
+    values = {"nothing": np.zeros((784, 10), np.float32), "row": np.array(row, np.float32)}
+    with pytest.raises(ModelError, match=message):
+        Classifier(lying_model(tmp_path / "m.onnx", _FLAT, values))
+    values["row"] = np.full(10, 0.1, np.float32)
+    assert Classifier(lying_model(tmp_path / "m.onnx", _FLAT, values)).predict_proba(np.zeros((3, 28, 28), np.uint8)).shape == (
+        3,
+        10,
+    )
+
+
+def test_a_model_with_one_row_for_all_and_one_of_other_numbers(tmp_path: Path) -> None:
+    one = [helper.make_node("Identity", ["row"], ["probabilities"])]
+    with pytest.raises(ModelError, match=r"for each of its inputs|cannot be run"):
+        Classifier(lying_model(tmp_path / "m.onnx", one, {"row": np.full((1, 10), 0.1, np.float32)}))
+    doubles = [*_FLAT[:2], helper.make_node("Cast", ["none"], ["probabilities"], to=TensorProto.DOUBLE)]
+    nothing = {"nothing": np.zeros((784, 10), np.float32)}
+    with pytest.raises(ModelError, match="does not give finite numbers for each"):
+        Classifier(lying_model(tmp_path / "m.onnx", doubles, nothing, TensorProto.DOUBLE))
+
+
+def test_a_model_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_TEST_S", 1.0)
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["goes_on"], ["again"]),
+            helper.make_node("Add", ["state", "state"], ["next"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("goes_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("state", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("again", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("next", TensorProto.FLOAT, None),
+        ],
+    )
+    nodes = [*_FLAT[:2], helper.make_node("Loop", ["", "yes", "none"], ["probabilities"], body=body)]
+    values = {"nothing": np.zeros((784, 10), np.float32), "yes": np.array(True)}
+    with pytest.raises(ModelError, match="cannot be run"):
+        Classifier(lying_model(tmp_path / "m.onnx", nodes, values))
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8), np.zeros((1, 32, 32), np.uint8)])

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -28,7 +29,7 @@ from inkdigits.inference.classifier import load_model
 from inkdigits.inference.tasks import task
 from inkdigits.modeling import devices, recipes
 from inkdigits.modeling.evaluate import EvaluateSettings, evaluate
-from inkdigits.modeling.loop import TrainingLoop
+from inkdigits.modeling.loop import TrainingLoop, load_weights
 from inkdigits.modeling.networks import PIXEL_MEAN, PIXEL_STD, DigitNet, parameter_count
 from inkdigits.modeling.objectives import Classification, network_of, schedule_of
 from inkdigits.modeling.recipes import RECIPES
@@ -166,6 +167,38 @@ def test_a_finished_run_of_a_changed_recipe_is_trained_again(
     assert again.meta["training"]["label_smoothing"] == 0.3
     assert again.meta["model_sha256"] != first.meta["model_sha256"]
     assert not (first.folder / "model-int8.onnx").exists()
+
+
+def test_a_run_over_which_another_training_was_stopped_is_not_taken(
+    finished: tuple[TrainSettings, TrainResult], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, first = finished
+    assert load_network(first.run)[1] == task("digits")
+    monkeypatch.setattr("inkdigits.modeling.train.export_classifier", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(settings, seed=9), project)
+    with pytest.raises(ModelError, match=r"model\.safetensors is of another training, which was stopped"):
+        load_network(first.run)
+    monkeypatch.undo()
+    monkeypatch.setenv("INKDIGITS_PROJECT", str(project.root))
+    first.run.meta_path.unlink()
+    assert load_network(train(replace(settings, seed=9), project, resume=True).run)[1] == task("digits")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda weights: weights.int(), lambda weights: weights * torch.nan, lambda weights: weights[:1], lambda weights: None],
+)
+def test_weights_that_are_none(tmp_path: Path, change: Callable[[torch.Tensor], torch.Tensor | None]) -> None:
+    network = network_of(RECIPES["tiny-1k"], task("digits"))
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    name = next(name for name, value in weights.items() if value.ndim == 4)
+    changed = change(weights.pop(name))
+    if changed is not None:
+        weights[name] = changed
+    safetensors.torch.save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match="does not hold the weights of such a network"):
+        load_weights(network, tmp_path / "model.safetensors")
 
 
 @pytest.mark.parametrize(("name", "least", "classes"), [("is:5", 0.97, ["not 5", "5"]), ("pair:5,3", 0.96, [3, 5])])
