@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inkdigits import __version__
 from inkdigits.errors import DataError
-from inkdigits.files import atomic, read_json, sha256, sha256_file, write_json
+from inkdigits.files import atomic, clear_leftovers, read_json, sha256, sha256_file, write_json
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,7 @@ def kept(target: Path, made_from: dict[str, Any], make: Callable[[], Mapping[str
             return load(target)
     except (FileNotFoundError, DataError, KeyError, TypeError):
         pass  # not there yet, not whole, or of an earlier version
+    clear_leftovers(target.parent, hours=1)
     data = Dataset(target.stem, make())
     save(data, target)
     manifest = {

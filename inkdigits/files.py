@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -42,6 +45,19 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     except BaseException:
         name.unlink(missing_ok=True)
         raise
+
+
+def clear_leftovers(folder: Path, hours: float) -> None:
+    """Remove the temporary files of ``atomic`` that killed processes have left in a folder.
+
+    Args:
+        folder: Where they are; it need not exist.
+        hours: They are at least so old, where other processes may be writing there.
+    """
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):  # another process has been quicker, or still writes to it
+            if re.fullmatch(r"\..+\.[0-9a-f]{12}\.tmp", path.name) and time.time() - path.stat().st_mtime >= 3600 * hours:
+                path.unlink()
 
 
 def check_writable(path: Path) -> None:
@@ -109,6 +125,27 @@ def check_new(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{folder} is not empty: name a new folder, so that nothing is mixed or lost")
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside ``folder`` that takes its place at the end of the block, if that ends well; else nothing of it stays.
+
+    Raises:
+        DataError: There is something in ``folder``.
+    """
+    check_new(folder)
+    beside = folder.absolute().with_name(f".{folder.absolute().name}.part")
+    shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        if folder.exists():
+            folder.rmdir()  # it is empty, or this fails
+        beside.rename(folder)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
 
 
 def in_order(paths: Iterable[Path]) -> list[Path]:

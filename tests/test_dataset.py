@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from inkdigits.config import Project
 from inkdigits.dataset import Dataset, Split
 from inkdigits.errors import DataError, UsageError
 from inkdigits.features import make_features
-from inkdigits.files import atomic, read_json
+from inkdigits.files import atomic, clear_leftovers, new_folder, read_json
 from inkdigits.splits import held_out
 
 
@@ -86,3 +87,32 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
             raise error
         assert path.read_bytes() == b"before"
         assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_new_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "made"
+    with pytest.raises(KeyboardInterrupt), new_folder(folder) as beside:
+        (beside / "half").write_text("")
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+    (tmp_path / ".made.part").mkdir()  # of a process that was killed
+    (tmp_path / ".made.part" / "half").write_text("")
+    for _ in range(2):
+        with new_folder(folder) as beside:
+            (beside / "whole").write_text("")
+            assert not folder.exists() or not list(folder.iterdir())
+        assert [path.name for path in folder.iterdir()] == ["whole"]
+        (folder / "whole").unlink()  # an empty folder will do as well
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_what_killed_processes_have_left_is_cleared(tmp_path: Path) -> None:
+    left, young, mine = tmp_path / ".a.npz.0123456789ab.tmp", tmp_path / ".b.npz.ba9876543210.tmp", tmp_path / ".c.tmp"
+    for path in (left, young, mine):
+        path.write_bytes(b"half")
+    os.utime(left, (1e9, 1e9))
+    clear_leftovers(tmp_path, hours=1)
+    assert sorted(tmp_path.iterdir()) == [young, mine]
+    clear_leftovers(tmp_path, hours=0)
+    assert list(tmp_path.iterdir()) == [mine]
+    clear_leftovers(tmp_path / "nowhere", hours=0)

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from inkdigits.errors import ModelError, UsageError
 from inkdigits.extras import require
-from inkdigits.files import atomic, sha256
+from inkdigits.files import atomic, clear_leftovers, sha256
 from inkdigits.runs import Run
 
 logger = logging.getLogger(__name__)
@@ -130,6 +130,7 @@ class TrainingLoop:
 
     def train(self) -> None:
         """Train the epochs that are left, with a bar over all steps and a line an epoch."""
+        clear_leftovers(self.run.folder, hours=0)  # no other training writes there
         steps, done = self.objective.steps, len(self.history)
         bar = tqdm(
             total=steps * self.schedule.epochs,

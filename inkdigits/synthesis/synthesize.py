@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from inkdigits.config import Project
 from inkdigits.features import make_features
-from inkdigits.files import atomic, check_new
+from inkdigits.files import atomic, new_folder
 from inkdigits.inference.ctc import SIGNS, symbol_of
 from inkdigits.settings import settings
 from inkdigits.synthesis import scenes
@@ -88,14 +88,19 @@ def synthesize(settings: SynthesizeSettings, folder: Path, project: Project | No
         project: Where the data are; by default the current one.
 
     Returns:
-        the path of ``labels.csv``, which is written last: where it is, all pictures are.
+        the path of ``labels.csv``. The folder appears when all is in it.
 
     Raises:
         DataError: The folder holds files already.
         UsageError: There is no such source.
     """
-    check_new(folder)
     make = maker(settings, project)
+    with new_folder(folder) as beside:
+        _write(settings, make, beside)
+    return folder / "labels.csv"
+
+
+def _write(settings: SynthesizeSettings, make: Callable[[int], Scene], folder: Path) -> None:
     labels, boxes = _Table("file", "lines", "text"), _Table("file", "character", "left", "top", "right", "bottom")
     for number in tqdm(range(settings.count), desc="making pictures", unit="", disable=None):
         scene, name = make(number), f"{number:06d}.png"
@@ -106,7 +111,6 @@ def synthesize(settings: SynthesizeSettings, folder: Path, project: Project | No
             boxes.add(name, symbol_of(character), *box)
     boxes.write(folder / "boxes.csv")
     labels.write(folder / "labels.csv")
-    return folder / "labels.csv"
 
 
 class _Table:

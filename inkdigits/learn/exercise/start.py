@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from inkdigits.files import check_new
+from inkdigits.files import new_folder
 from inkdigits.learn import loader
 
 PROJECT = Path(__file__).with_name("project")
@@ -22,10 +22,11 @@ def start(folder: Path) -> list[Path]:
     Raises:
         DataError: the folder holds something.
     """
-    check_new(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     sources = [*sorted(path for path in PROJECT.iterdir() if path.is_file()), Path(loader.__file__)]
-    return [Path(shutil.copyfile(path, folder / path.name)) for path in sources]
+    with new_folder(folder) as beside:
+        for path in sources:
+            shutil.copyfile(path, beside / path.name)
+    return [folder / path.name for path in sources]
 
 
 @click.command()
