@@ -147,8 +147,12 @@ class Run:
             ModelError: They aren't: another training was begun over them, and stopped.
         """
         known = self.meta().get("files")
+        if not isinstance(known, dict):
+            raise ModelError(
+                f"{self.meta_path} does not tell the hashes of its files, as runs of this version do: train it again"
+            )
         try:
-            other = [name for name, found in self.hashes().items() if not isinstance(known, dict) or known.get(name) != found]
+            other = [name for name, found in self.hashes().items() if known.get(name) != found]
         except OSError as error:
             raise ModelError(f"{error.filename} is missing: train it again") from None
         if other:

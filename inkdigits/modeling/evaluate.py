@@ -21,6 +21,7 @@ from inkdigits.features import make_features
 from inkdigits.inference.classifier import Classifier, load_model
 from inkdigits.inference.tasks import Task, task
 from inkdigits.modeling import metrics
+from inkdigits.modeling.meta import checked
 from inkdigits.preparation import prepare_batch
 from inkdigits.runs import Run
 from inkdigits.settings import settings
@@ -275,18 +276,15 @@ def _training_images(model: Classifier, project: Project) -> NDArray[np.uint8]:
 
     Raises:
         DataError: A source is gone or has changed.
-        ModelError: They are not known, since the model has no ``meta.json`` of its own.
+        ModelError: They are not known, since the model has no whole ``meta.json`` of its own.
     """
-    meta, images = model.meta(), {}
-    try:
-        for data in (meta["data"], *(teacher["data"] for teacher in meta.get("teachers", ()))):
-            source, transpose, wanted = str(data["source"]), bool(data["transpose"]), data["splits"]["train"]
-            training = make_features(source, project, transpose).split("train")
-            if training.fingerprint() != wanted:
-                raise DataError(f"{source} has changed since the training")
-            images[source, transpose] = model.task.select(training)[0]
-    except (KeyError, TypeError):
-        raise ModelError(f"{model.path} has no meta.json of this version beside it that tells its training images") from None
+    meta, images = checked(model.meta(), model.path), {}
+    for data in (meta["data"], *(teacher["data"] for teacher in meta.get("teachers", ()))):
+        source, transpose, splits = data["source"], data["transpose"], data["splits"]
+        training = make_features(source, project, transpose).split("train")
+        if training.fingerprint() != splits.get("train"):
+            raise DataError(f"{source} has changed since the training")
+        images[source, transpose] = model.task.select(training)[0]
     return np.concatenate(list(images.values()))
 
 
@@ -304,7 +302,11 @@ def _report_copies(copies: NDArray[np.bool_] | None, where: str, strict: bool) -
 def _record(model: Classifier, result: Evaluation, data: Split) -> None:
     """Add the figure to the run's own ``meta.json``, if these are its own source's test images."""
     run, meta = Run(model.path.parent), model.meta()
-    if model.path.name != run.model().name or meta.get("data", {}).get("splits", {}).get("test") != data.fingerprint():
+    try:
+        own = checked(meta, model.path)["data"]["splits"].get("test")
+    except ModelError:  # it was told that nothing is known of the model
+        return
+    if model.path.name != run.model().name or own != data.fingerprint():
         return
     correct = result.predicted == result.targets
     meta["test"] = metrics.accuracy_summary(int(correct.sum()), len(correct))

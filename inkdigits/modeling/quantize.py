@@ -17,10 +17,10 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from inkdigits.config import Project
-from inkdigits.errors import ModelError
 from inkdigits.features import make_features
 from inkdigits.files import atomic, sha256_file
 from inkdigits.inference.classifier import Classifier
+from inkdigits.modeling.meta import checked
 from inkdigits.runs import Run
 
 #: Training images whose feature maps set the scales.
@@ -53,11 +53,8 @@ def quantize(name: str, project: Project | None = None) -> QuantizeResult:
     """
     run = Run.named(name, project)
     before = Classifier(run.model())
-    try:
-        source = before.meta()["data"]
-        data = make_features(source["source"], project, source["transpose"])
-    except (KeyError, TypeError):
-        raise ModelError(f"{run.folder} has no meta.json of its model, which tells the data: train it again") from None
+    source = checked(before.meta(), run.folder)["data"]
+    data = make_features(source["source"], project, source["transpose"])
     write_quantized(before.path, before.task.select(data.split("train"))[0], run.quantized_model)
     run.write_meta(run.meta() | {"quantized_sha256": sha256_file(run.quantized_model)})
     images, targets = before.task.select(data.split("validation"))

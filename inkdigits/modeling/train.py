@@ -18,6 +18,7 @@ from inkdigits.modeling import metrics
 from inkdigits.modeling.devices import precision
 from inkdigits.modeling.export import export_classifier
 from inkdigits.modeling.loop import TrainingLoop, identity_digest, load_weights, safetensors_bytes, save_weights
+from inkdigits.modeling.meta import checked
 from inkdigits.modeling.networks import DigitNet, parameter_count
 from inkdigits.modeling.objectives import Classification, network_of, schedule_of
 from inkdigits.modeling.provenance import provenance
@@ -170,14 +171,14 @@ def load_network(run: Run) -> tuple[DigitNet, Task]:
         raise ModelError(
             f"{run.folder} holds no finished run: check its name, or train it with inkdigits train --run {run.name}"
         )
+    checked(meta, run.folder)
+    run.check_whole()
     try:
-        _ = meta["data"]["splits"], meta["files"]  # what earlier versions call otherwise, or lack
         found = task(meta["task"])
         network = network_of(recipe(meta["recipe"]), found)
-        load_weights(network, run.weights())
-    except (ValueError, KeyError, TypeError, ModelError) as error:
+    except UsageError as error:
         raise ModelError(f"{run.folder} holds no finished run of this version ({error}): train it again") from None
-    run.check_whole()
+    load_weights(network, run.weights())
     return network.eval(), found
 
 

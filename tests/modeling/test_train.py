@@ -36,6 +36,7 @@ from inkdigits.modeling.recipes import RECIPES
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import TrainResult, load_network, train
 from inkdigits.modeling.train_reader import ReaderSettings, train_reader
+from inkdigits.plots import load_run
 from inkdigits.runs import Run
 from tests.conftest import write_idx_folder
 
@@ -183,6 +184,30 @@ def test_a_run_over_which_another_training_was_stopped_is_not_taken(
     monkeypatch.setenv("INKDIGITS_PROJECT", str(project.root))
     first.run.meta_path.unlink()
     assert load_network(train(replace(settings, seed=9), project, resume=True).run)[1] == task("digits")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("data", 5, "data is 5"),
+        ("data", {"source": ["mnist"], "transpose": False, "splits": {}}, "data.source is"),
+        ("versions", None, "versions is None"),
+        ("training_seconds", "long", "training_seconds is 'long'"),
+        ("training_seconds", float("nan"), "training_seconds is nan"),
+        ("parameters", -1, "parameters is -1"),
+        ("teachers", [{}], "lacks 'run'"),
+        ("test", {"accuracy": 2.0, "wrong": 0, "count": 1}, "test.accuracy is 2.0"),
+        ("task", "nonsense", "there is no task 'nonsense'"),
+        ("recipe", "nonsense", "there is no recipe 'nonsense'"),
+    ],
+)
+def test_a_description_that_lies(
+    finished: tuple[TrainSettings, TrainResult], project: Project, key: str, value: object, said: str
+) -> None:
+    run = finished[1].run
+    run.meta_path.write_text(json.dumps(run.meta() | {key: value}))
+    with pytest.raises(ModelError, match=f"holds no finished run of this version.*{re.escape(said)}"):
+        load_run(run.name, project=project)
 
 
 @pytest.mark.parametrize(
