@@ -4,26 +4,60 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 import inkdigits
+from inkdigits import images
 
 pytestmark = pytest.mark.slow
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def test_damaged_files_and_odd_arrays() -> None:
+@pytest.fixture(scope="module")
+def fuzz() -> ModuleType:
+    """The benchmark."""
     spec = importlib.util.spec_from_file_location("fuzz", BENCHMARKS / "fuzz.py")
     assert spec is not None
     assert spec.loader is not None
-    fuzz = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fuzz)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("target", ["templates", "models", "meta", "data"])
+def test_what_is_harmed_is_used_or_refused(fuzz: ModuleType, target: str) -> None:
+    outcomes = []
+    for number in range(40):
+        try:
+            fuzz.TARGETS[target][0](np.random.default_rng([7, number]))
+            outcomes.append("used")
+        except inkdigits.InkdigitsError:
+            outcomes.append("refused")
+    assert outcomes.count("refused") > 20
+    assert "used" in outcomes or target in ("templates", "data")  # little that is harmed is still one of these
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "jpeg", "pdf"])
+def test_a_file_is_taken_apart_and_put_together_right(fuzz: ModuleType, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kind == "pdf":
+        pytest.importorskip("pypdfium2")
+    heads = {"png": b"\x89PNG", "webp": b"RIFF", "jpeg": b"\xff\xd8", "pdf": b"%PDF"}
+    content = next(content for content in fuzz.whole_files() if content.startswith(heads[kind]))
+    monkeypatch.setattr(fuzz, "rearranged", lambda parts, rng: parts)
+    monkeypatch.setattr(fuzz, "damaged", lambda part, rng: part)
+    again = getattr(fuzz, f"harmed_{kind}")(content, np.random.default_rng(1))
+    np.testing.assert_array_equal(images.load(again), images.load(content))
+
+
+def test_damaged_files_and_odd_arrays(fuzz: ModuleType) -> None:
     rng, files, refused = np.random.default_rng(1), fuzz.whole_files(), 0
     for number in range(160):
-        source = fuzz.damaged(files[number % len(files)], rng) if number % 4 else fuzz.odd_array(rng)
+        source = fuzz.harmed(files[number % len(files)], rng) if number % 4 else fuzz.odd_array(rng)
         try:
             reading = inkdigits.read(source, ("auto", "digit", "line", "page")[number % 4])
         except inkdigits.ImageError:

@@ -201,7 +201,8 @@ def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxru
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
     options.intra_op_num_threads = threads or 0
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=list(providers))
+        # The fallback would try the same once more, and print that it does.
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers), enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors share no base class
         reason = str(error).splitlines()[0][:120]
         raise ModelError(f"{path} is no ONNX model or is damaged ({reason}): train it again") from None
