@@ -39,7 +39,8 @@ try:
 except inkdigits.InkdigitsError as error:
     answer = f"refused: {str(error)[:150]}"
 children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-print(time.perf_counter() - started, max(peak() - before, children), answer, sep="\\t")
+children *= children > peak()  # it counts what was there before the child began its own program
+print(time.perf_counter() - started, max(peak() - before, children), answer, sep="\t")
 """
 
 

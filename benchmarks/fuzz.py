@@ -381,6 +381,7 @@ def attacked(name: str, seed: int, first: int, count: int) -> dict[str, Any]:
                         break
                     number, outcome, seconds = hear.recv()
                 except EOFError:
+                    process.join(5)
                     faults[number] = f"ended the process: {process.exitcode}"
                     break
                 waiting = 3 * SLOWEST_S

@@ -37,7 +37,9 @@ def run(command: click.Command) -> None:
     except click.exceptions.Abort:
         _fail("stopped", 130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo("\n".join(map(printable, shown.getvalue().splitlines())), err=True)
         sys.exit(2)
     except (UsageError, MissingExtraError) as error:
         _fail(error, 2)

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import tempfile
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ from inkdigits.errors import DataError, UsageError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+#: How Unicode calls the characters that turn the direction of writing; marks of a direction alone are harmless.
+_TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 @contextmanager
@@ -89,7 +93,8 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
     sources, taken = {path.resolve() for path in inputs}, set[Path]()
     for output in outputs:
         place = output.resolve()
-        if place in sources:
+        # Names in other capitals may mean the same file.
+        if place in sources or (place.exists() and any(path.exists() and place.samefile(path) for path in sources)):
             raise UsageError(f"{output} is to be read: name another file for what is written")
         if place.parent in sources:
             raise UsageError(f"{output} lies in {output.parent}, which is to be read: name another folder for what is written")
@@ -104,8 +109,12 @@ def printable(name: object) -> str:
     These are control characters, line ends, those that turn the direction of writing, and bytes that are no UTF-8.
     """
     return "".join(
-        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode("ascii") for one in str(name)
+        one.encode("unicode_escape", "backslashreplace").decode("ascii") if _steers(one) else one for one in str(name)
     )
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(character) in _TURNING
 
 
 def as_cell(name: object) -> str:
@@ -129,20 +138,27 @@ def check_new(folder: Path) -> None:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside ``folder`` that takes its place at the end of the block, if that ends well; else nothing of it stays.
+    """A folder for files that come to be in ``folder`` at the end of the block, if that ends well; else nothing of them stays.
 
     Raises:
         DataError: There is something in ``folder``.
     """
-    check_new(folder)
-    beside = folder.absolute().with_name(f".{folder.absolute().name}.part")
-    shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
+    exists, part = folder.exists(), f".{secrets.token_hex(6)}.part"
+    if exists:  # it may be the current folder, or a place where a volume is mounted: it stays
+        for left in folder.glob(".*.part"):
+            if re.fullmatch(r"\.[0-9a-f]{12}\.part", left.name):
+                shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
+        check_new(folder)
+    beside = folder / part if exists else folder.absolute().with_name(f".{folder.absolute().name}{part}")
     beside.mkdir(parents=True)
     try:
         yield beside
-        if folder.exists():
-            folder.rmdir()  # it is empty, or this fails
-        beside.rename(folder)
+        if exists:
+            for path in beside.iterdir():
+                path.rename(folder / path.name)
+            beside.rmdir()
+        else:
+            beside.rename(folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise

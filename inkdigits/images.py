@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -36,6 +37,8 @@ _FORMATS = {
 }
 #: TIFF's tag of what a page is, and its bits for a smaller copy of another page and for a transparency mask.
 _SUBFILE_TYPE, _COPY_OR_MASK = 254, 0b101
+#: … and of the width and height of its tiles, which are decoded whole, however small the page is.
+_TILE = 322, 323
 #: Ink that is brighter than this does not show on white paper.
 _TOO_BRIGHT = 191
 #: Pictures whose pixels take more than a byte are brought to grey in bands of so many pixels, so that memory stays bounded.
@@ -45,7 +48,9 @@ _BAND_PIXELS = 4_000_000
 _BYTES, _BYTES_OF_COLOURS, _BYTES_OF_COPIES = 2, 5, 10
 #: All scans of a progressive JPEG together may have so many times the pixels that a page may have.
 _SCANS = 10
-_START_OF_SCAN = b"\xff\xda"
+#: A marker in a JPEG that is neither a filled byte nor a place to start again; the markers of a scan and of the end; up to this
+#: one no length follows.
+_MARKER, _SCAN, _END, _START_WITHOUT_LENGTH = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])"), 0xDA, 0xD9, 0x01
 #: What the first bytes of a PDF and of the brands of HEIC look like.
 _PDF, _HEIC = b"%PDF-", (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
@@ -101,7 +106,9 @@ def pages(source: Picture, limits: Limits = DEFAULTS) -> Iterator[NDArray[np.uin
             head = file.read(16)
             file.seek(0)
             if head.startswith(_PDF):
-                yield from pdf.pages(file, name, limits)
+                yield from pdf.pages(
+                    file, name, limits, own=isinstance(source, str | PathLike) and not isinstance(file, io.BytesIO)
+                )
             else:
                 yield from _image_pages(file, name, limits, heic=head[4:12] in _HEIC)
 
@@ -154,37 +161,61 @@ def _check_size(size: tuple[int, int], of_pixel: int, name: str, limits: Limits)
 
 
 def _bytes_of_pixel(image: Image.Image) -> int:
-    if image.format == "WEBP" or image.info.get("progressive"):
+    if image.format == "WEBP":
         return _BYTES_OF_COPIES
     return _BYTES if image.mode in ("1", "L", "P") and not image.has_transparency_data else _BYTES_OF_COLOURS
 
 
 def _check_scans(file: BinaryIO, size: tuple[int, int], name: str, limits: Limits) -> None:
-    """Check how often a progressive JPEG describes all its pixels anew."""
+    """Check how often a JPEG describes its pixels: its decoder keeps several scans whole, and goes through all of them."""
     file.seek(0)
-    scans, end = 0, b""
-    while chunk := file.read(1 << 20):
-        scans += (end + chunk).count(_START_OF_SCAN)
-        end = chunk[-1:]
+    scans = _scans(file.read())
+    if scans > 1:
+        _check_size(size, _BYTES_OF_COPIES, name, limits)
     if scans * size[0] * size[1] > _SCANS * limits.pixels:
         raise ImageError(f"{name} is a JPEG of {scans} scans, which takes too long: save it again, or raise the limit pixels")
 
 
+def _scans(content: bytes) -> int:
+    """How many scans the first picture in a JPEG has, whose segments are gone through as a decoder does."""
+    scans, place = 0, 2
+    while found := _MARKER.search(content, place):
+        marker, place = found[1][0], found.end()
+        if marker == _END:
+            break
+        if marker > _START_WITHOUT_LENGTH:
+            scans += marker == _SCAN
+            place += int.from_bytes(content[place : place + 2])
+    return scans
+
+
+def _check_pages(image: Image.Image, name: str, limits: Limits) -> int:
+    """How many pages a picture has, if they are no more than the limit; no more of a file is looked at than that takes."""
+    if image.format != "TIFF":
+        return 1
+    for number in range(1, limits.pages + 1):
+        try:
+            image.seek(number)
+        except EOFError:
+            image.seek(0)
+            return number
+    raise ImageError(f"{name} has more than {limits.pages} pages: split it, or raise the limit pages")
+
+
 def _image_pages(file: BinaryIO, name: str, limits: Limits, heic: bool) -> Iterator[NDArray[np.uint8]]:
     with _heic_image(file, limits) if heic else _image(file) as image:
-        count: int = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-        if count > limits.pages:
-            raise ImageError(f"{name} has {count} pages: split it, or raise the limit pages, which is {limits.pages}")
-        if image.info.get("progressive"):
-            _check_scans(file, image.size, name, limits)
+        count = _check_pages(image, name, limits)
         if image.format in ("JPEG", "MPO"):
+            _check_scans(file, image.size, name, limits)
             image.draft("L", None)  # colours are not even decoded
         for number in range(count):
             if number:
                 image.seek(number)
             tags = getattr(image, "tag_v2", {})
             if not (number and tags.get(_SUBFILE_TYPE, 0) & _COPY_OR_MASK):
-                _check_size(image.size, _bytes_of_pixel(image), name, limits)
+                tile = (int(tags.get(_TILE[0], 1)), int(tags.get(_TILE[1], 1)))
+                for size in (image.size, tile):
+                    _check_size(size, _bytes_of_pixel(image), name, limits)
                 yield _grey(image)
 
 

@@ -18,8 +18,8 @@ class Limits:
         pixels: Of a page.
         pages: Of a file.
         seconds: For drawing a page of a PDF. Other formats take as long as their pixels, which are limited.
-        memory: For decoding a page, in MB.
-        components: Marks on a page that may be digits or other writing.
+        memory: For decoding a page, in MB; drawing one of a PDF keeps to it on Linux alone.
+        components: Marks on a page that may be writing, in all sizes in which it is looked at: about two for each letter.
 
     Raises:
         UsageError: A limit is no number above 0.
@@ -29,7 +29,7 @@ class Limits:
     pages: int = 1_000
     seconds: float = 8.0
     memory: int = 700
-    components: int = 5_000
+    components: int = 20_000
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -40,5 +40,3 @@ class Limits:
 
 
 DEFAULTS = Limits()
-#: For a picture that was read before.
-LARGEST = Limits(2**62, 2**62, 1e6, 2**42, 2**62)

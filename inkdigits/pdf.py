@@ -6,7 +6,6 @@ be used by two threads at once. A process can be ended.
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
 import sys
@@ -28,13 +27,14 @@ from inkdigits.limits import Limits
 _DPI = 200
 
 
-def pages(file: BinaryIO, name: str, limits: Limits) -> Iterator[NDArray[np.uint8]]:
+def pages(file: BinaryIO, name: str, limits: Limits, own: bool = False) -> Iterator[NDArray[np.uint8]]:
     """The pages of a PDF, one at a time.
 
     Args:
         file: The whole PDF, from its first byte on.
         name: What it is called in errors.
         limits: What it may cost.
+        own: The file was opened from a path, for this alone: the process may read it by itself.
 
     Yields:
         uint8 (H, W) a page, 255 = white.
@@ -43,28 +43,34 @@ def pages(file: BinaryIO, name: str, limits: Limits) -> Iterator[NDArray[np.uint
         ImageError: It is no PDF, is damaged or locked, or costs more.
         MissingExtraError: pypdfium2 is not installed.
     """
-    with _started(file, limits) as process:
+    with _started(file, name, limits, own) as process:
         assert process.stdout is not None
         try:
             number = 1
             while (page := _page(process, process.stdout, name, number, limits)) is not None:
                 yield page
                 number += 1
+            if number == 1:  # it ended well, and drew nothing: another program
+                raise ImageError(f"{name} cannot be drawn: {sys.executable!r} should be Python")
         finally:
             process.kill()  # nobody wants the other pages
 
 
-def _started(file: BinaryIO, limits: Limits) -> subprocess.Popen[bytes]:
+def _started(file: BinaryIO, name: str, limits: Limits, own: bool) -> subprocess.Popen[bytes]:
     library = find_spec("pypdfium2")
     if library is None or library.origin is None:
         raise MissingExtraError("pypdfium2", "pdf")
     most = (_DPI, limits.pixels, limits.pages, limits.seconds, limits.memory)
     # -I and -S: nothing of the folder one stands in, and nothing that is not needed.
-    command = [sys.executable, "-I", "-S", pdf_process.__file__, str(Path(library.origin).parents[1]), *map(str, most)]
+    folder, kind = str(Path(library.origin).parents[1]), "file" if own else "pipe"
+    command = [sys.executable, "-I", "-S", pdf_process.__file__, folder, kind, *map(str, most)]
     pipe = subprocess.PIPE
-    if isinstance(getattr(file, "raw", file), io.FileIO):
-        return subprocess.Popen(command, stdin=file, stdout=pipe, stderr=subprocess.DEVNULL)
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    try:
+        process = subprocess.Popen(command, stdin=file if own else pipe, stdout=pipe, stderr=subprocess.DEVNULL)
+    except OSError as error:
+        raise ImageError(f"{name} cannot be drawn, since {sys.executable!r} cannot be started ({error.strerror})") from None
+    if own:
+        return process
     assert process.stdin is not None
     try:
         with process.stdin as entrance:
@@ -88,7 +94,7 @@ def _page(
     try:
         head = source.read(pdf_process.HEAD.size)
         height, width = pdf_process.HEAD.unpack(head) if len(head) == pdf_process.HEAD.size else (0, 0)
-        content = source.read(height * width or width)
+        content = source.read(height * width or width) if height * width <= limits.pixels else b""
     finally:
         alarm.cancel()
     if height and len(content) == height * width:

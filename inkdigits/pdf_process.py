@@ -1,8 +1,9 @@
 """Draws the pages of a PDF, in a process of its own that ``inkdigits.pdf`` starts, and ends where it asks for too much.
 
-The arguments are the folder of pypdfium2, dots an inch, and the limits: pixels, pages, seconds and MB. The standard input is
-the file. To the standard output goes each page: its height and width, then its grey levels row by row; a height of 0 tells of
-an error, whose text has as many bytes as the width says. Nothing else of inkdigits is imported, so that it starts at once.
+The arguments are the folder of pypdfium2, ``file`` or ``pipe`` as the standard input is, dots an inch, and the limits: pixels,
+pages, seconds and MB. The standard input is the PDF. To the standard output goes each page: its height and width, then its grey
+levels row by row; a height of 0 tells of an error, whose text has as many bytes as the width says. Nothing else of inkdigits is
+imported, so that it starts at once.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def _limit(what: str, most: float) -> None:
 
         limit = getattr(resource, what)
         resource.setrlimit(limit, (math.ceil(most), resource.getrlimit(limit)[1]))
-    except (ImportError, AttributeError, ValueError, OSError):  # no such system, or a lower limit is set already
+    except (ImportError, AttributeError, ValueError, OverflowError, OSError):  # no such system, or a lower limit is set already
         pass
 
 
@@ -44,9 +45,20 @@ def _tell(error: str) -> None:
     sys.stdout.buffer.flush()
 
 
+def _scale(width: float, height: float, dpi: float, pixels: float) -> float:
+    """Pixels for each 72nd of an inch: as many as are wanted, or fewer where the page, its sides rounded up, has too many."""
+    scale = dpi / 72
+    for _ in range(2_000):
+        if math.ceil(width * scale) * math.ceil(height * scale) <= pixels:
+            return scale
+        scale *= 0.99
+    raise _RefusedError(f"has a page of {width:g} × {height:g} points: save it as a picture, or raise the limit pixels")
+
+
 def main() -> None:
     """Draw every page."""
-    folder, dpi, pixels, pages, seconds, megabytes = sys.argv[1], *map(float, sys.argv[2:])
+    folder, kind = sys.argv[1:3]
+    dpi, pixels, pages, seconds, megabytes = map(float, sys.argv[3:])
     sys.path.append(folder)
     import pypdfium2
 
@@ -54,16 +66,15 @@ def main() -> None:
     _limit_time(seconds)
     source, target = sys.stdin.buffer, sys.stdout.buffer
     try:
-        document = pypdfium2.PdfDocument(source if source.seekable() else io.BytesIO(source.read()))
+        document = pypdfium2.PdfDocument(source if kind == "file" else io.BytesIO(source.read()))
         count = len(document)
         if not 0 < count <= pages:
             fix = f"split it, or raise the limit pages, which is {pages:.0f}" if count else "use a PDF with at least one"
             raise _RefusedError(f"has {count or 'no'} pages: {fix}")
         for page in document:
             _limit_time(seconds)
-            width, height = (side / 72 for side in page.get_size())
-            shown_dpi = min(dpi, (pixels / max(width * height, 1e-6)) ** 0.5)
-            bitmap = page.render(scale=shown_dpi / 72, grayscale=True)
+            width, height = page.get_size()
+            bitmap = page.render(scale=_scale(width, height, dpi, pixels), grayscale=True)
             page.close()
             target.write(HEAD.pack(bitmap.height, bitmap.width))
             rows = memoryview(bitmap.buffer).cast("B")

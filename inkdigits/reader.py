@@ -338,7 +338,11 @@ class Reader:
         self._recogniser.rescore(candidates)
         self._recogniser.weigh(candidates)
         return [
-            Reading(tuple(page.candidates.page(page.number, page.size, threshold, per) for page in plan.pages), plan.source)
+            Reading(
+                tuple(page.candidates.page(page.number, page.size, threshold, per) for page in plan.pages),
+                plan.source,
+                self._limits,
+            )
             for plan in plans
         ]
 

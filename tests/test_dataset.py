@@ -89,20 +89,23 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_new_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_new_folder_appears_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "made"
     with pytest.raises(KeyboardInterrupt), new_folder(folder) as beside:
         (beside / "half").write_text("")
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
-    (tmp_path / ".made.part").mkdir()  # of a process that was killed
-    (tmp_path / ".made.part" / "half").write_text("")
-    for _ in range(2):
-        with new_folder(folder) as beside:
+    for there in (folder, Path()):  # an empty folder will do as well, and the one one stands in
+        with new_folder(there) as beside:
             (beside / "whole").write_text("")
-            assert not folder.exists() or not list(folder.iterdir())
-        assert [path.name for path in folder.iterdir()] == ["whole"]
-        (folder / "whole").unlink()  # an empty folder will do as well
+            assert not (there / "whole").exists()
+        assert [path.name for path in there.iterdir()] == ["whole"]
+        (there / "whole").unlink()
+        (there / ".0123456789ab.part").mkdir()  # of a process that was killed
+        monkeypatch.chdir(folder)
+    (folder / "mine").write_text("")
+    with pytest.raises(DataError, match="is not empty"), new_folder(folder):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from inkdigits.cli import options
+from inkdigits.config import Project
 from inkdigits.extras import require
 from inkdigits.files import check_outputs, check_writable, printable, write_json
 
@@ -34,7 +35,7 @@ def evaluate(as_json: bool, output: Path | None, **settings: Any) -> None:
         from inkdigits.modeling.evaluate import EvaluateSettings
         from inkdigits.modeling.evaluate import evaluate as step
 
-    _check_output(output, settings["predictions"], settings["model"])
+    _check_output(output, settings["predictions"], settings["model"], settings["data"])
     result = step(EvaluateSettings(**settings))
     if output:
         write_json(output, result.to_dict())
@@ -64,10 +65,14 @@ def predict(source: Path, output: Path, form: str | None, model: str | None) -> 
     return 1 if result.faults else 0
 
 
-def _check_output(output: Path | None, *inputs: Path | str | None) -> None:
+def _check_output(output: Path | None, source: Path | None, model: str | None, data: str | None = None) -> None:
     """Say before the work if something that is to be read would be written over."""
     if output:
-        check_outputs([output], [Path(one) for one in inputs if one])
+        from inkdigits import sources
+
+        models = [] if model is None else [Path(model), Project.current().models / model]
+        files = () if data is None else sources.find(data).inputs()
+        check_outputs([output], [*models, *files, *([source] if source else [])])
         check_writable(output)
 
 

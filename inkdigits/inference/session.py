@@ -23,6 +23,8 @@ _TEST_S = 20.0
 #: A probability may be rounded up beyond 1 by so much.
 _ROUNDED = 0.01
 
+#: How an ONNX file begins to name the file of a tensor's values.
+_EXTERNAL = b"\x0a\x08location"
 #: Those that are alive, so that a forked process can let go of them.
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
@@ -197,6 +199,8 @@ def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxru
     if not path.is_file():
         missing = path if path.parent.is_dir() else path.parent
         raise ModelError(f"{missing} does not exist: train it first, or check its name")
+    if _EXTERNAL in path.read_bytes():
+        raise ModelError(f"{path} keeps weights in other files, which nobody checks: save it whole")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
     options.intra_op_num_threads = threads or 0

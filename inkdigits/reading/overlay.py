@@ -11,7 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 from inkdigits import images
 from inkdigits.errors import ImageError
 from inkdigits.inference.detector import Detector
-from inkdigits.limits import LARGEST
 from inkdigits.reading.results import Digit, Document, Page
 
 SURE, UNSURE, IGNORED, OTHER = (0, 140, 60), (225, 110, 0), (150, 150, 150), (30, 90, 220)
@@ -46,7 +45,7 @@ def _picture(document: Document, page: Page) -> NDArray[np.uint8]:
         raise ImageError("the picture is not at hand, since a stream was read or the reading loaded: read its path or bytes")
     # The reading of a single page keeps just that page.
     place = document.pages.index(page) if isinstance(document.source, np.ndarray) else page.number - 1
-    picture = next(itertools.islice(images.pages(document.source, LARGEST), place, None), None)
+    picture = next(itertools.islice(images.pages(document.source, document.limits), place, None), None)
     if picture is None:
         raise ImageError(f"the picture has no page {page.number} any more: read it again")
     return picture

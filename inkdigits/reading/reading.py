@@ -20,6 +20,7 @@ class Reading(Document):
     Attributes:
         pages: In their order; ``Document`` says what else follows from them.
         source: The picture that was read, for ``draw``; it is kept as long as the reading is.
+        limits: Those with which it was read.
     """
 
     def to_csv(self, layout: Literal["digits", "table"] = "digits") -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inkdigits.geometry import Box, enclosing
+from inkdigits.limits import DEFAULTS, Limits
 from inkdigits.reading.values import DecimalMark, value_of
 
 if TYPE_CHECKING:
@@ -309,10 +310,12 @@ class Document:
     Attributes:
         pages: In their order.
         source: The picture that was read, for drawing; it is kept as long as the document is.
+        limits: Those with which it was read.
     """
 
     pages: tuple[Page, ...]
     source: Picture | None = field(default=None, repr=False, compare=False)
+    limits: Limits = field(default=DEFAULTS, repr=False, compare=False)
 
     @property
     def lines(self) -> tuple[Line, ...]:

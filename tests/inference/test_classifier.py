@@ -141,6 +141,14 @@ def test_a_model_with_one_row_for_all_and_one_of_other_numbers(tmp_path: Path) -
         Classifier(lying_model(tmp_path / "m.onnx", doubles, nothing, TensorProto.DOUBLE))
 
 
+def test_a_model_with_values_in_another_file(tmp_path: Path) -> None:
+    values = {"nothing": np.zeros((784, 10), np.float32), "row": np.full(10, 0.1, np.float32)}
+    model = onnx.load(lying_model(tmp_path / "m.onnx", _FLAT, values))
+    onnx.save(model, str(tmp_path / "m.onnx"), save_as_external_data=True, location="secret.bin", size_threshold=0)
+    with pytest.raises(ModelError, match="keeps weights in other files"):
+        Classifier(tmp_path / "m.onnx")
+
+
 def test_a_model_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_TEST_S", 1.0)
     body = helper.make_graph(
