@@ -47,8 +47,8 @@ def _tell(error: str) -> None:
 
 def _scale(width: float, height: float, dpi: float, pixels: float) -> float:
     """Pixels for each 72nd of an inch: as many as are wanted, or fewer where the page, its sides rounded up, has too many."""
-    scale = dpi / 72
-    for _ in range(2_000):
+    scale = min(dpi / 72, (pixels / max(width * height, 1e-6)) ** 0.5)
+    for _ in range(1_000):
         if math.ceil(width * scale) * math.ceil(height * scale) <= pixels:
             return scale
         scale *= 0.99
