@@ -64,7 +64,7 @@ notebooks: $(VENV)/.train ## run the notebooks and write them into docs/notebook
 
 weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks again (some ten hours on two cores)
 	@$(PIP) --editable '.[train,fonts]'
-	@$(RUN) train-reader --resume
+	@$(RUN) train-reader --data qmnist --resume
 	@cp models/reader/*.onnx models/reader/meta.json inkdigits/weights/reader/
 	@$(RUN) train --recipe default --run shipped
 	@$(RUN) evaluate --model shipped

@@ -162,7 +162,7 @@ def main() -> None:
     """Read each, print what it cost, and keep it."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="some of the files; all by default")
-    parser.add_argument("--modes", default="auto,digit,line")
+    parser.add_argument("--modes", default="auto")
     args = parser.parse_args()
     table = []
     with tempfile.TemporaryDirectory() as folder:
@@ -191,7 +191,7 @@ def _measured(path: Path, mode: str) -> tuple[float, int, str]:
     if done.returncode:
         return 0.0, 0, f"FAILED: {done.stderr.strip().splitlines()[-1]}"
     seconds, megabytes, answer = done.stdout.rstrip("\n").split("\t")
-    return float(seconds), int(megabytes), answer
+    return float(seconds), int(megabytes), answer.replace(str(path), "the file")
 
 
 if __name__ == "__main__":

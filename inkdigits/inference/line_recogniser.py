@@ -22,9 +22,9 @@ _MARGINS = (0.05, 0.3)
 _NEAR_ENOUGH = 0.95
 #: One look may be blind to a digit; it counts no more against a text than this.
 _LEAST_LOG = -30.0
-#: The network has learnt from lines with more signs and letters than people write: on strangers' lines it overlooked
-#: four digits for one that it invented. The odds of blank are divided by this (docs/reading.md).
-_TOO_CAUTIOUS = 4.0
+#: The network has learnt from lines with more signs and letters than people write: on strangers' lines it overlooks more
+#: digits than it invents. The odds of blank are divided by this (docs/reading.md).
+_TOO_CAUTIOUS = 2.0
 #: Writing that leans so much, in pixels for each pixel upwards, is looked at upright, too.
 _LEANS = 0.25
 #: Boxes that overlap more than this are of one digit.

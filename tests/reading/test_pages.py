@@ -251,8 +251,8 @@ KINDS = {
     small_zeros: (14, 4),
     table: (15, 3),
     words: (16, 2),
-    dark_and_light: (14, 2),
-    signs: (0, 2),
+    dark_and_light: (15, 2),
+    signs: (1, 9),
     turned: (13, 1),
 }
 
