@@ -185,7 +185,9 @@ def test_ctrl_c_leaves_nothing_half_written(small: Path, tmp_path: Path) -> None
 
 @pytest.mark.slow
 def test_reading_needs_no_pytorch(tmp_path: Path, sample: Dataset) -> None:
-    Image.fromarray(255 - sample.split("test").images[0]).resize((200, 200)).save(tmp_path / "seven.png")
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    Image.fromarray(255 - sample.split("test").images[0]).resize((200, 200)).save(scans / "seven.png")
     script = (
         "import sys\n"
         "for name in ('torch', 'scipy', 'sklearn', 'matplotlib', 'onnx', 'safetensors', 'jinja2'):\n"
@@ -194,8 +196,8 @@ def test_reading_needs_no_pytorch(tmp_path: Path, sample: Dataset) -> None:
         "main()\n"
     )
     for words, code, expected in (
-        (["read", str(tmp_path / "seven.png")], 0, "7\n"),
-        (["predict", str(tmp_path), "-o", str(tmp_path / "a.csv")], 0, f"{tmp_path / 'a.csv'}  1 predictions\n"),
+        (["read", str(scans / "seven.png")], 0, "7\n"),
+        (["predict", str(scans), "-o", str(tmp_path / "a.csv")], 0, f"{tmp_path / 'a.csv'}  1 predictions\n"),
         (["train"], 2, ""),
         (["report"], 2, ""),
     ):
