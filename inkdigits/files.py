@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import shutil
 import tempfile
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+#: Names of what is not finished.
+_TEMPORARY = re.compile(r"\.(.+\.)?[0-9a-f]{12}\.(tmp|part)")
 #: How Unicode calls the characters that turn the direction of writing; marks of a direction alone are harmless.
 _TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
@@ -52,16 +55,16 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 
 def clear_leftovers(folder: Path, hours: float) -> None:
-    """Remove the temporary files of ``atomic`` that killed processes have left in a folder.
+    """Remove what killed processes have left in a folder: temporary files of ``atomic``, and folders of ``new_folder``.
 
     Args:
         folder: Where they are; it need not exist.
         hours: They are at least so old, where other processes may be writing there.
     """
-    for path in folder.glob(".*.tmp"):
+    for path in folder.glob(".*"):
         with suppress(OSError):  # another process has been quicker, or still writes to it
-            if re.fullmatch(r"\..+\.[0-9a-f]{12}\.tmp", path.name) and time.time() - path.stat().st_mtime >= 3600 * hours:
-                path.unlink()
+            if _TEMPORARY.fullmatch(path.name) and time.time() - path.stat().st_mtime >= 3600 * hours:
+                shutil.rmtree(path) if path.suffix == ".part" else path.unlink()
 
 
 def check_writable(path: Path) -> None:
@@ -101,6 +104,12 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
         if place in taken:
             raise UsageError(f"{output} is named twice: give each output a name of its own")
         taken.add(place)
+
+
+def unused(path: Path, taken: Container[Path]) -> Path:
+    """The path; where it is taken, with the first number behind its name, from 2 on, that is not."""
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(2))
+    return path if path not in taken else next(other for other in numbered if other not in taken)
 
 
 def printable(name: object) -> str:
@@ -143,13 +152,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: There is something in ``folder``.
     """
-    exists, part = folder.exists(), f".{secrets.token_hex(6)}.part"
-    if exists:  # it may be the current folder, or a place where a volume is mounted: it stays
-        for left in folder.glob(".*.part"):
-            if re.fullmatch(r"\.[0-9a-f]{12}\.part", left.name):
-                shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
-        check_new(folder)
-    beside = folder / part if exists else folder.absolute().with_name(f".{folder.absolute().name}{part}")
+    exists, whole = folder.exists(), folder.absolute()
+    place = whole if exists else whole.parent  # one that exists may be the current folder, or a mounted volume: it stays
+    clear_leftovers(place, hours=0 if exists else 1)
+    check_new(folder)
+    beside = place / f".{whole.name}.{secrets.token_hex(6)}.part"
     beside.mkdir(parents=True)
     try:
         yield beside

@@ -50,7 +50,7 @@ _BYTES, _BYTES_OF_COLOURS, _BYTES_OF_COPIES = 2, 5, 10
 _SCANS = 10
 #: A marker in a JPEG that is neither a filled byte nor a place to start again; the markers of a scan and of the end; up to this
 #: one no length follows.
-_MARKER, _SCAN, _END, _START_WITHOUT_LENGTH = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])"), 0xDA, 0xD9, 0x01
+_MARKER, _SCAN, _END, _START_WITHOUT_LENGTH = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])"), 0xDA, 0xD9, 0x01
 #: What the first bytes of a PDF and of the brands of HEIC look like.
 _PDF, _HEIC = b"%PDF-", (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -11,21 +9,15 @@ import pytest
 
 import inkdigits
 from inkdigits import images
+from tests.conftest import benchmark
 
 pytestmark = pytest.mark.slow
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def fuzz() -> ModuleType:
     """The benchmark."""
-    spec = importlib.util.spec_from_file_location("fuzz", BENCHMARKS / "fuzz.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return benchmark("fuzz")
 
 
 @pytest.mark.filterwarnings("ignore")

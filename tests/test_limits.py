@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import struct
 import subprocess
@@ -23,19 +22,13 @@ from inkdigits import images, pdf
 from inkdigits.dataset import Dataset
 from inkdigits.errors import ImageError, UsageError
 from inkdigits.limits import Limits
-
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+from tests.conftest import benchmark
 
 
 @pytest.fixture(scope="module")
 def attacks() -> ModuleType:
     """The files of the benchmark."""
-    spec = importlib.util.spec_from_file_location("attacks", BENCHMARKS / "attacks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return benchmark("attacks")
 
 
 def saved(picture: Image.Image, form: str, **options: Any) -> bytes:

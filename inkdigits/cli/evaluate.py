@@ -67,13 +67,17 @@ def predict(source: Path, output: Path, form: str | None, model: str | None) -> 
 
 def _check_output(output: Path | None, source: Path | None, model: str | None, data: str | None = None) -> None:
     """Say before the work if something that is to be read would be written over."""
-    if output:
+    if not output:
+        return
+    inputs = [] if source is None else [source]
+    if model is not None:
+        inputs += [Path(model), Project.current().models / model]
+    if data is not None:
         from inkdigits import sources
 
-        models = [] if model is None else [Path(model), Project.current().models / model]
-        files = () if data is None else sources.find(data).inputs()
-        check_outputs([output], [*models, *files, *([source] if source else [])])
-        check_writable(output)
+        inputs += sources.find(data).inputs()
+    check_outputs([output], inputs)
+    check_writable(output)
 
 
 @click.command()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from inkdigits import files
 from inkdigits.errors import UsageError
-from inkdigits.files import check_writable, in_order
 from inkdigits.images import SUFFIXES
 from inkdigits.reading import exporters
 
@@ -29,12 +28,12 @@ def expanded(names: tuple[str, ...]) -> list[str]:
             within = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file() and not _hidden(p, path)]
             if not within:
                 raise UsageError(f"{name} holds no picture: files that end in {', '.join(SUFFIXES)} are looked for")
-            found += map(str, in_order(within))
+            found += map(str, files.in_order(within))
         elif glob.has_magic(name) and not path.exists():
             matching = [Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file()]  # noqa: PTH207
             if not matching:
                 raise UsageError(f"no file matches {name}: check the pattern")
-            found += map(str, in_order(matching))
+            found += map(str, files.in_order(matching))
         else:
             found.append(name)
     if found.count(STDIN) > 1:
@@ -80,16 +79,13 @@ def check_outputs(
             raise UsageError(f"{explain} is no .png file: let its name end so")
         if len(names) > 1:
             raise UsageError(f"--explain shows the steps for one picture, not for {len(names)}: name one")
-    wanted, pictures = [path for path in (output, *overlays(names, draw), explain) if path], _files(names)
+    wanted = [path for path in (output, *overlays(names, draw), explain) if path]
+    pictures = [Path(name) for name in names if name != STDIN]
     if draw and draw.resolve() in {path.resolve().parent for path in pictures}:
         raise UsageError(f"{draw} holds pictures that are to be read: name another folder for --draw")
     files.check_outputs(wanted, [*pictures, *filter(None, others)])
     for path in {path.resolve().parent: path for path in wanted}.values():
-        check_writable(path)
-
-
-def _files(names: list[str]) -> list[Path]:
-    return [Path(name) for name in names if name != STDIN]
+        files.check_writable(path)
 
 
 def source(name: str) -> str | bytes:
@@ -108,11 +104,8 @@ def overlays(names: list[str], draw: Path | None) -> list[Path]:
         return []
     if is_picture(draw):
         return [draw]
-    taken: dict[Path, str] = {}
+    taken: dict[Path, None] = {}  # in order
     for name in names:
         stem = "stdin" if name == STDIN else Path(name).stem
-        path, number = draw / f"{stem}.png", 2
-        while path in taken:
-            path, number = draw / f"{stem}-{number}.png", number + 1
-        taken[path] = name
+        taken[files.unused(draw / f"{stem}.png", taken)] = None
     return list(taken)

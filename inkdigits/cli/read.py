@@ -130,12 +130,10 @@ def read(
     if template and (draw or explain or mode != "auto" or per != "digit"):
         raise UsageError("--fields gives whole fields, and draws nothing: leave out --mode, --per, --draw and --explain")
     check_outputs(names, output, draw, explain, [template, model])
+    reader = Reader(model, limits=limits)
     if template:
-        return _read_fields(Reader(model, limits=limits), names, template, threshold, as_json, output)
-    check_outputs(names, output, draw, explain)
-    return _read_digits(
-        Reader(model, limits=limits), names, mode, threshold, per, as_json, output, layout, decimal, draw, explain
-    )
+        return _read_fields(reader, names, template, threshold, as_json, output)
+    return _read_digits(reader, names, mode, threshold, per, as_json, output, layout, decimal, draw, explain)
 
 
 def _read_digits(

@@ -199,14 +199,15 @@ def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxru
     if not path.is_file():
         missing = path if path.parent.is_dir() else path.parent
         raise ModelError(f"{missing} does not exist: train it first, or check its name")
-    if _EXTERNAL in path.read_bytes():
+    content = path.read_bytes()
+    if _EXTERNAL in content:
         raise ModelError(f"{path} keeps weights in other files, which nobody checks: save it whole")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
     options.intra_op_num_threads = threads or 0
     try:
         # The fallback would try the same once more, and print that it does.
-        return onnxruntime.InferenceSession(str(path), options, providers=list(providers), enable_fallback=0)
+        return onnxruntime.InferenceSession(content, options, providers=list(providers), enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors share no base class
         reason = str(error).splitlines()[0][:120]
         raise ModelError(f"{path} is no ONNX model or is damaged ({reason}): train it again") from None

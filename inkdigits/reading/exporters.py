@@ -11,7 +11,7 @@ from pathlib import Path
 
 from inkdigits import __version__
 from inkdigits.errors import UsageError
-from inkdigits.files import as_cell, atomic, printable
+from inkdigits.files import as_cell, atomic, printable, unused
 from inkdigits.geometry import Box
 from inkdigits.reading import overlay
 from inkdigits.reading.results import Document, Line, Word, rows_of
@@ -56,9 +56,7 @@ def save_pictures(document: Document, path: Path, taken: set[Path] | None = None
     for place, page in enumerate(document.pages):
         target = path
         if place:
-            target, number = path.with_stem(f"{path.stem}-page{page.number}"), 2
-            while target in taken:
-                target, number = path.with_stem(f"{path.stem}-page{page.number}-{number}"), number + 1
+            target = unused(path.with_stem(f"{path.stem}-page{page.number}"), taken)
             taken.add(target)
         with atomic(target) as file:
             overlay.draw(document, page.number).save(file, PICTURES[path.suffix.lower()])
