@@ -182,7 +182,7 @@ def nine(rng: np.random.Generator) -> Glyph:
         loop = [start, (-0.3 * width, -0.5 + 1.9 * high), (-width, -0.5 + high), (0, -0.5), right]
         stem = [(width * rng.uniform(0.4, 1), 0.05), (width - rng.uniform(0.05, 0.5), 0.5)]
         return from_lines([curve(_placed([*loop, *stem], rng))])
-    side = 1 if rng.random() < 0.65 else -1
+    side = 1 if rng.random() < 0.8 else -1
     turns = np.radians(np.arange(-60, 301, 45))
     loop = [(side * width * np.cos(a), -0.5 + high - high * np.sin(a)) for a in turns]
     if side > 0 and rng.random() < 0.25:

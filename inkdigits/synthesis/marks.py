@@ -100,6 +100,25 @@ def sign(rng: np.random.Generator) -> tuple[str, Glyph]:
     return character, _letter(character, _FONTS[0])
 
 
+def closing(rng: np.random.Generator) -> tuple[str, Glyph]:
+    """What people close an amount with: =, in two strokes or without lifting the pen, a dash, or a dash through two bars."""
+    middle, reach = SIDE / 2, HEIGHT / 2
+    a, b, c, d = rng.normal(0, 3, 4)
+    upper, lower = float(rng.uniform(-16, -7)), float(rng.uniform(5, 14))
+    bars = [[(middle - reach + a, middle + y + b), (middle + reach + c, middle + y + d)] for y in (upper, lower)]
+    kind = rng.choice(["dash", "equals", "one stroke", "barred"], p=[0.25, 0.3, 0.25, 0.2])
+    if kind == "dash":
+        return "-", from_lines([bars[0]])
+    if kind == "equals":
+        return "=", from_lines(bars)
+    if kind == "one stroke":
+        points = [*bars[0], *bars[1]]
+        return "=", from_lines([curve(points) if rng.random() < 0.5 else points])
+    apart = float(rng.uniform(5, 12))
+    upright = [[(middle + x + a / 2, middle - 0.7 * reach), (middle + x + c / 2, middle + 0.7 * reach)] for x in (-apart, apart)]
+    return "#", from_lines([[(middle - 1.3 * reach, middle + b), (middle + 1.3 * reach, middle + d)], *upright])
+
+
 def written_sign(character: str, rng: np.random.Generator) -> tuple[Glyph, float]:
     """The strokes of a sign among digits, and its size as a share of theirs."""
     middle, reach = SIDE / 2, HEIGHT / 2

@@ -33,25 +33,25 @@ def number(rng: np.random.Generator, longest: int = 8) -> str:
         longest: Most digits of a plain one; the others are no longer than twelve characters.
     """
     kind = rng.random()
-    if kind < 0.72:
+    if kind < 0.66:
         return digits(rng, longest)
-    if kind < 0.76:
+    if kind < 0.71:
         return f"{int(digits(rng, min(longest, 8))):,}".replace(",", str(rng.choice([".", ",", " "])))
-    if kind < 0.82:
+    if kind < 0.78:
         return f"{digits(rng, 4)}{rng.choice(['.', ','])}{rng.integers(0, 100):02d}"
-    if kind < 0.87:
+    if kind < 0.84:
         year = rng.integers(1850, 2030) if rng.random() < 0.5 else rng.integers(10, 99)
         return str(rng.choice(["/", ".", "-", " "])).join(map(str, (rng.integers(1, 32), rng.integers(1, 13), year)))
-    if kind < 0.9:
+    if kind < 0.87:
         return f"{digits(rng, 2)}/{digits(rng, 2)}"
-    if kind < 0.92:
+    if kind < 0.895:
         return f"{rng.integers(0, 24)}:{rng.integers(0, 60):02d}"
-    if kind < 0.935:
+    if kind < 0.91:
         return f"-{digits(rng, 3)}" if rng.random() < 0.5 else f"({digits(rng, 3)})"
-    if kind < 0.955:
+    if kind < 0.93:
         blank = " " * int(rng.integers(2))
         return f"{digits(rng, 2)}{blank}{rng.choice(['+', '-', '×', '=', ':'])}{blank}{digits(rng, 2)}"
-    if kind < 0.985:
+    if kind < 0.975:
         whole = "" if rng.random() < 0.15 else f"{digits(rng, 2)}{rng.choice(['', ' '])}"
         return f"{whole}{rng.choice(list(FRACTIONS), p=[0.84, 0.08, 0.08])}"
     if kind < 0.99:  # the day in a church book

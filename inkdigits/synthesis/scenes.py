@@ -82,7 +82,7 @@ def line(
     if text is None:
         text = "" if rng.random() < _EMPTY else numbers.number(rng, longest)
     hand = Hand.of(rng)
-    tall = height * float(rng.choice([rng.uniform(0.55, 0.95), rng.uniform(0.28, 0.6)], p=[0.65, 0.35]))
+    tall = height * float(rng.choice([rng.uniform(0.55, 0.95), rng.uniform(0.28, 0.6)], p=[0.58, 0.42]))
     room = height * float(abs(rng.normal(0, 0.35)))
     reach = tall
     if "½" in text:  # it is higher than a digit
@@ -101,7 +101,7 @@ def line(
     else:
         drawn += [writer.stray("sign letter")] if rng.random() < 0.1 else []
         drawn += writer.number(text)
-        drawn += [writer.suffix()] if rng.random() < 0.2 else []
+        drawn += [writer.suffix()] if rng.random() < 0.25 else []
     end = int(max([writer.x + room * rng.uniform(0, 1.5), *(box[2] for _, box in drawn), 8]))
     layer = strip[:, :end]
     _neighbours(layer, strokes, hand, tall, rng)
@@ -204,7 +204,7 @@ def _within(box: Box, picture: NDArray[np.generic]) -> Box:
 def _neighbours(layer: NDArray[np.float32], strokes: DigitStrokes, hand: Hand, tall: float, rng: np.random.Generator) -> None:
     """Feet and heads of the lines above and below that a tight cut leaves."""
     height, width = layer.shape
-    if rng.random() < 0.08:  # faint small writing, a rubbed-out word
+    if rng.random() < 0.12:  # faint small writing, a rubbed-out word
         size = tall * float(rng.uniform(0.25, 0.6))
         x, y = float(rng.uniform(0, width)), float(rng.uniform(0.3, 1)) * height
         strength = float(rng.uniform(0.1, 0.45)) * hand.strength

@@ -47,7 +47,7 @@ class Hand:
             size_noise=float(rng.uniform(0.02, 0.14)),
             baseline_noise=float(rng.uniform(0.01, 0.08)),
             wobble=float(rng.uniform(0, 0.045)),
-            joined=float(rng.choice([0.03, rng.uniform(0.2, 0.9)], p=[0.92, 0.08])),
+            joined=float(rng.choice([0.03, rng.uniform(0.2, 0.9)], p=[0.88, 0.12])),
             small_zeros=(float(rng.uniform(0.4, 0.7)), float(rng.uniform(-0.3, 0.3))) if rng.random() < 0.1 else None,
         )
 
@@ -221,25 +221,35 @@ class Writer:
         return character, self.sign(glyph, float(rng.uniform(0.4, 1.0)))
 
     def dot(self, character: str) -> Box:
-        """A dot or comma between digits, at their foot or, as on some cheques, half-way up; its box."""
-        rng = self.rng
+        """A dot or comma between digits, at their foot or, as on some cheques, half-way up; its box.
+
+        Mostly it has a place of its own; else it is squeezed in below the digits beside it.
+        """
+        rng, roomy = self.rng, self.rng.random() < 0.85
         place = Placement(
-            x=self.x + self.tall * float(rng.uniform(-0.05, 0.1)),
+            x=self.x + (self.pen_px / 2 if roomy else 0) + self.tall * float(rng.uniform(-0.05, 0.1)),
             y=self.baseline + self.tall * float(rng.choice([rng.uniform(0.32, 0.6), rng.uniform(-0.1, 0.3)], p=[0.85, 0.15])),
             scale_x=self.tall / HEIGHT,
             scale_y=self.tall / HEIGHT,
         )
         pen = self.pen_px * float(rng.uniform(0.8, 1.6))
         box = draw(self.layer, marks.dot(rng, character == ","), place, pen, self.hand.strength, rng)
+        self.x = max(self.x, box[2]) if roomy else self.x
         self.advance(float(rng.uniform(0, 0.3)))
         return box
 
     def suffix(self) -> tuple[str, Box]:
-        """What closes an amount: a dash, =, #, a dot."""
-        if self.rng.random() < 0.3:
+        """What closes an amount: a dash, = or #, on the line or raised, or a dot."""
+        rng = self.rng
+        if rng.random() < 0.3:
             return ".", self.dot(".")
-        self.advance(float(self.rng.uniform(0, 0.3)))
-        return self.stray("sign")
+        self.advance(float(rng.uniform(0, 0.3)))
+        if rng.random() < 0.5:
+            return self.stray("sign")
+        character, glyph = marks.closing(rng)
+        box = self.write(glyph, float(rng.uniform(0.3, 0.7)), drop=float(rng.uniform(-0.4, 0.2)))
+        self._last = None
+        return character, box
 
     def advance(self, heights: float) -> None:
         """Leave a gap."""
