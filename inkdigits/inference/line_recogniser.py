@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from inkdigits.geometry import Box, clipped, intersection_over_union, moved
 from inkdigits.inference.ctc import BLANK, SIGNS, SYMBOLS, best_path, log_probability
 from inkdigits.inference.session import Network
-from inkdigits.preparation.slant import leant, slant, upright
 from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER, STRIP_STEP, strip, strip_scale
 
 #: In a second look a line is seen without the paper above, below and beside it, but for these margins in heights of a digit …
@@ -25,10 +23,8 @@ _LEAST_LOG = -30.0
 #: The network has learnt from lines with more signs and letters than people write: on strangers' lines it overlooks more
 #: digits than it invents. The odds of blank are divided by this (docs/reading.md).
 _TOO_CAUTIOUS = 2.0
-#: Writing that leans so much, in pixels for each pixel upwards, is looked at upright, too.
-_LEANS = 0.25
 #: Boxes that overlap more than this are of one digit.
-_SAME_DIGIT = 0.4
+_SAME_DIGIT = 0.55
 #: Strips of pieces are filled up to one of these widths, and a batch has so many columns at most.
 _BATCH_WIDTHS, _BATCH_COLUMNS = (64, 96, 128, 192, 256, 384, 512), 8192
 
@@ -95,61 +91,35 @@ class LineRecogniser(Network):
     def read(self, picture: NDArray[np.uint8], passes: Passes | None = None) -> list[LineSymbol]:
         """The digits and signs in a picture of one line, from left to right.
 
-        The network has several looks: at the whole picture, at what is near the digits that it found, and at that set upright
-        where it leans. Where they differ, the text is taken that is most probable by all looks together.
+        The network has two looks: at the whole picture, and at what is near the digits and signs that it found. Where they
+        differ, the text is taken that is more probable by both together.
 
         Args:
             picture: uint8 (H, W), dark ink on light paper or the other way round.
             passes: What the network has said of strips before, so that it is not asked again; what it says now is added.
         """
         passes = {} if passes is None else passes
-        image = strip(picture)
-        look = self._look(image, picture.shape, passes)
+        look = self._look(picture, passes)
         left, top, right, bottom = _surroundings(look.symbols, picture.shape)
-        if bottom - top <= _NEAR_ENOUGH * picture.shape[0]:
-            picture = picture[top:bottom, left:right]
-            image = strip(picture)
-            closer = self._look(image, picture.shape, passes).moved(left, top)
-            look = Look(closer.steps, _most_probable([closer, look]))
-        else:
-            left = top = 0
-        if abs(by := slant(image)) < _LEANS:
+        if bottom - top > _NEAR_ENOUGH * picture.shape[0]:
             return look.symbols
-        straight = self._look(upright(image, by), picture.shape, passes, by).moved(left, top)
-        return _most_probable([look, straight])
+        closer = self._look(picture[top:bottom, left:right], passes).moved(left, top)
+        return _most_probable([closer, look])
 
     def read_pieces(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[LineSymbol]]:
-        """The digits and signs in pictures that show the digits of a line and hardly more; those that lean are looked at
-        upright, too.
+        """The digits and signs in pictures that show the digits of a line and hardly more.
 
         Strips of about the same length make one batch; what is said of one doesn't depend on the others.
 
         Args:
             pictures: Each uint8 (H, W).
         """
-        images, shapes = [strip(picture) for picture in pictures], [picture.shape for picture in pictures]
-        looks = self._looks(images, shapes, [0.0] * len(images))
-        slants = [slant(image) for image in images]
-        steep = [number for number, by in enumerate(slants) if abs(by) >= _LEANS]
-        straight = self._looks(
-            [upright(images[number], slants[number]) for number in steep],
-            [shapes[number] for number in steep],
-            [slants[number] for number in steep],
-        )
-        found = [look.symbols for look in looks]
-        for number, look in zip(steep, straight, strict=True):
-            found[number] = _most_probable([looks[number], look])
-        return found
-
-    def _looks(
-        self, images: Sequence[NDArray[np.uint8]], shapes: Sequence[tuple[int, ...]], slants: Sequence[float]
-    ) -> list[Look]:
-        """A look at each strip; the others as of ``decoded``."""
+        images = [strip(picture) for picture in pictures]
         batches: dict[int, list[int]] = {}
         for number, image in enumerate(images):
             width = next((width for width in _BATCH_WIDTHS if width >= image.shape[1]), image.shape[1])
             batches.setdefault(width, []).append(number)
-        found: dict[int, Look] = {}
+        found: dict[int, list[LineSymbol]] = {}
         for width, batch in batches.items():
             size = max(1, _BATCH_COLUMNS // width)
             for part in (batch[start : start + size] for start in range(0, len(batch), size)):
@@ -157,7 +127,7 @@ class LineRecogniser(Network):
                 for row, number in zip(strips, part, strict=True):
                     row[:, : images[number].shape[1]] = images[number]
                 for number, steps, box_offsets in zip(part, *self._said(strips), strict=True):
-                    found[number] = Look(steps, decoded(steps, box_offsets, shapes[number], slants[number]))
+                    found[number] = decoded(steps, box_offsets, pictures[number].shape)
         return [found[number] for number in range(len(images))]
 
     def _said(self, strips: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -167,14 +137,15 @@ class LineRecogniser(Network):
         probabilities /= probabilities.sum(2, keepdims=True)
         return probabilities, box_offsets
 
-    def _look(self, image: NDArray[np.uint8], shape: tuple[int, ...], passes: Passes, by: float = 0.0) -> Look:
-        """A look at a strip, unless the network has seen it already; the others as of ``decoded``."""
+    def _look(self, picture: NDArray[np.uint8], passes: Passes) -> Look:
+        """A look at a picture, unless the network has seen its strip already."""
+        image = strip(picture)
         key = image.tobytes()
         if key not in passes:
             (probabilities,), (box_offsets,) = self._said(image[None])
             passes[key] = probabilities, box_offsets
         probabilities, box_offsets = passes[key]
-        return Look(probabilities, decoded(probabilities, box_offsets, shape, by))
+        return Look(probabilities, decoded(probabilities, box_offsets, picture.shape))
 
 
 def _most_probable(looks: Sequence[Look]) -> list[LineSymbol]:
@@ -189,20 +160,19 @@ def _most_probable(looks: Sequence[Look]) -> list[LineSymbol]:
 def _surroundings(symbols: list[LineSymbol], shape: tuple[int, ...]) -> Box:
     """The part of the picture that a second pass should take in; all of it where nothing was found."""
     height, width = shape[:2]
-    found = [symbol.box for symbol in symbols if symbol.label < BLANK and symbol.probabilities[BLANK] < 0.5]
-    if not found:
+    found = [symbol for symbol in symbols if symbol.probabilities[BLANK] < 0.5]
+    digits = np.array([symbol.box for symbol in found if symbol.label < BLANK])
+    if not digits.size:
         return 0, 0, width, height
-    boxes = np.array(found)
-    tall = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    boxes = np.array([symbol.box for symbol in found if symbol.label < BLANK or symbol.sign])
+    tall = float(np.median(digits[:, 3] - digits[:, 1]))
     above, aside = _MARGINS[0] * tall, _MARGINS[1] * tall
     left, top = max(0, int(boxes[:, 0].min() - aside)), max(0, int(boxes[:, 1].min() - above))
     right, bottom = int(np.ceil(boxes[:, 2].max() + aside)), int(np.ceil(boxes[:, 3].max() + above))
     return left, top, min(width, right), min(height, bottom)
 
 
-def decoded(
-    probabilities: NDArray[np.floating], box_offsets: NDArray[np.floating], shape: tuple[int, ...], by: float = 0.0
-) -> list[LineSymbol]:
+def decoded(probabilities: NDArray[np.floating], box_offsets: NDArray[np.floating], shape: tuple[int, ...]) -> list[LineSymbol]:
     """The digits and signs of the best path with their boxes.
 
     A digit with a long upstroke may be seen from two time steps. Their boxes are the same then, and the surer step counts.
@@ -212,28 +182,16 @@ def decoded(
         box_offsets: float (T, 4): left and right as distances from the time step, top and bottom from the strip's upper edge,
             all in strip heights.
         shape: Of the picture, (H, W).
-        by: The slant that was undone in the strip.
     """
-    found: list[tuple[int, Box]] = []  # steps, and boxes as they stand in the strip
+    found: list[tuple[int, Box]] = []
     height, width = shape[:2]
     across, down = strip_scale(shape), STRIP_HEIGHT / height
-    widest = width + math.ceil(abs(by) * STRIP_HEIGHT / across)
     for _, step in best_path(probabilities):
         x = (step + 0.5) * 2
         left, right, top, bottom = box_offsets[step] * STRIP_HEIGHT
-        box = clipped(((x - left) / across, top / down, (x + right) / across, bottom / down), widest, height)
+        box = clipped(((x - left) / across, top / down, (x + right) / across, bottom / down), width, height)
         if found and intersection_over_union(found[-1][1], box) > _SAME_DIGIT:
             found[-1] = max(found[-1], (step, box), key=lambda one: float(np.delete(probabilities[one[0]], BLANK).max()))
         else:
             found.append((step, box))
-    return [LineSymbol(probabilities[step], _in_picture(box, by, shape)) for step, box in found]
-
-
-def _in_picture(box: Box, by: float, shape: tuple[int, ...]) -> Box:
-    """Where in a picture of ``shape`` (H, W) a box lies, whose strip was set upright."""
-    if not by:
-        return box
-    left, top, right, bottom = box
-    across, down = strip_scale(shape), STRIP_HEIGHT / shape[0]
-    shifts = [leant(by, y * down) / across for y in (top, bottom)]
-    return clipped((left + min(shifts), top, right + max(shifts), bottom), shape[1], shape[0])
+    return [LineSymbol(probabilities[step], box) for step, box in found]

@@ -20,8 +20,8 @@ from inkdigits.synthesis.datasets import STRIPS, Strips, make_strips
 
 #: An epoch is about so many lines.
 _EPOCH = 48_000
-#: Share of the CTC loss.
-_CTC_SHARE = 0.25
+#: Shares of the CTC loss, and of the loss that holds each symbol to its place.
+_CTC_SHARE, _PLACE_SHARE = 0.25, 0.08
 #: Box offsets are learnt at time steps no further from a middle than this share of the width.
 _MIDDLE_SHARE = 0.35
 
@@ -67,7 +67,11 @@ class LineBatch:
 
 
 def line_loss(network: LineNet, batch: LineBatch) -> torch.Tensor:
-    """Connectionist temporal classification for what is read, and the distance of the box offsets for where it stands."""
+    """Connectionist temporal classification for what is read, and the distance of the box offsets for where it stands.
+
+    By itself, the first is content with a peak anywhere. The cross-entropy of each symbol's label, at the time step nearest to
+    its middle, holds it in its place: small ones, such as ½, are learnt much better so (docs/reading.md).
+    """
     with mixed_precision(batch.images.device):
         logits, box_offsets = network(batch.images)
     logits, box_offsets = logits.float(), box_offsets.float()
@@ -77,7 +81,22 @@ def line_loss(network: LineNet, batch: LineBatch) -> torch.Tensor:
     ctc = F.ctc_loss(log_probabilities, batch.labels, whole, batch.lengths, blank=BLANK, reduction="none", zero_infinity=True)
     wanted, near = offset_targets(batch.boxes, batch.lengths, steps)
     distance = (box_offsets - wanted).abs().mean(2) * near
-    return _CTC_SHARE * ctc.mean() + distance.sum() / near.sum().clamp(min=1)
+    placed = place_loss(log_probabilities.transpose(0, 1), batch)
+    return _CTC_SHARE * ctc.mean() + _PLACE_SHARE * placed + distance.sum() / near.sum().clamp(min=1)
+
+
+def place_loss(log_probabilities: torch.Tensor, batch: LineBatch) -> torch.Tensor:
+    """Cross-entropy of the labels at the middles of their boxes, summed over a line, its mean over all lines.
+
+    Args:
+        log_probabilities: float32 [N, T, 24].
+        batch: The lines.
+    """
+    middles = (batch.boxes[..., 0] + batch.boxes[..., 2]) / 2
+    nearest = (middles / 2).long().clamp(0, log_probabilities.shape[1] - 1)  # a time step is two pixels wide
+    there = torch.arange(batch.labels.shape[1], device=batch.labels.device) < batch.lengths[:, None]
+    rows = torch.arange(len(nearest), device=nearest.device)[:, None]
+    return -(log_probabilities[rows, nearest, batch.labels] * there).sum(1).mean()
 
 
 def offset_targets(boxes: torch.Tensor, lengths: torch.Tensor, steps: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -115,7 +115,9 @@ def closing(rng: np.random.Generator) -> tuple[str, Glyph]:
         points = [*bars[0], *bars[1]]
         return "=", from_lines([curve(points) if rng.random() < 0.5 else points])
     apart = float(rng.uniform(5, 12))
-    upright = [[(middle + x + a / 2, middle - 0.7 * reach), (middle + x + c / 2, middle + 0.7 * reach)] for x in (-apart, apart)]
+    upright = [
+        [(middle + x + a / 2, middle - 0.7 * reach), (middle + x + c / 2, middle + 0.7 * reach)] for x in (-apart, apart)
+    ]
     return "#", from_lines([[(middle - 1.3 * reach, middle + b), (middle + 1.3 * reach, middle + d)], *upright])
 
 

@@ -25,7 +25,7 @@ from inkdigits.inference.detector import Detector
 from inkdigits.inference.line_recogniser import LineRecogniser
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.modeling import train_reader as step
-from inkdigits.modeling.lines import offset_targets
+from inkdigits.modeling.lines import LineBatch, offset_targets, place_loss
 from inkdigits.modeling.loop import load_weights
 from inkdigits.modeling.networks import DetectorNet, LineNet, SheetNet
 from inkdigits.modeling.settings import TrainSettings
@@ -47,6 +47,18 @@ def test_offsets_are_learnt_near_the_middle_of_a_digit_alone() -> None:
     left, right, top, bottom = (wanted[0, 10] * 40).tolist()  # time step 10 is at 21 pixels
     assert (left, right, top, bottom) == pytest.approx((11, 9, 4, 36))
     assert not offset_targets(boxes, torch.tensor([0]), 40)[1].any()
+
+
+def test_a_symbol_is_held_to_the_middle_of_its_box() -> None:
+    boxes = np.zeros((2, 16, 4), np.float32)
+    boxes[0, :2] = (10, 4, 30, 36), (40, 4, 48, 36)  # middles in time steps 10 and 22
+    labels = np.full((2, 16), BLANK)
+    labels[0, :2] = 7, 3
+    strips = datasets.Strips(np.zeros((2, 40, 64), np.uint8), labels, np.array([2, 0]), boxes)
+    probabilities = torch.full((2, 32, 24), 0.01)
+    probabilities[0, 10, 7], probabilities[0, 22, 3] = 0.5, 0.25
+    loss = place_loss(probabilities.log(), LineBatch(strips, torch.device("cpu")))
+    assert float(loss) == pytest.approx((np.log(2) + np.log(4)) / 2)
 
 
 @pytest.fixture(scope="module")
