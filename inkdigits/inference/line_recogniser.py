@@ -22,7 +22,7 @@ _NEAR_ENOUGH = 0.95
 _LEAST_LOG = -30.0
 #: The network has learnt from lines with more signs and letters than people write: on strangers' lines it overlooks more
 #: digits than it invents. The odds of blank are divided by this (docs/reading.md).
-_TOO_CAUTIOUS = 2.0
+_TOO_CAUTIOUS = 1.4
 #: Boxes that overlap more than this are of one digit.
 _SAME_DIGIT = 0.55
 #: Strips of pieces are filled up to one of these widths, and a batch has so many columns at most.

@@ -147,13 +147,14 @@ class Recogniser:
         return int(np.argmax(candidate.scores[:, :NON_DIGIT].max(1) - _LESS_USUAL * np.arange(len(candidate.scores))))
 
     def rescore(self, candidates: Iterable[Candidate]) -> None:
-        """Let the line recogniser have a say on doubtful candidates, from their lines or context crops; after ``classify``.
+        """Let the line recogniser have a say on candidates that it has read in their lines, and on doubtful ones from their
+        context crops; after ``classify``.
 
         The two networks see different things, ink in 28×28 pixels and grey paper, and err on different digits. A context crop
         is dropped once it was looked at.
 
         Args:
-            candidates: Filled in: the probabilities of the doubtful ones, and of those that were read in their lines alone.
+            candidates: Filled in: the probabilities of those.
         """
         for candidate in candidates:
             if candidate.scores is None or candidate.sign:
@@ -161,11 +162,10 @@ class Recogniser:
                     candidate.probabilities = _temperature_scaled(_logs(candidate.second), _LINE_TEMPERATURE)
                 continue
             scores, second = candidate.scores[self._chosen(candidate)], candidate.second
-            if scores[:NON_DIGIT].max() < DOUBTFUL:
-                if candidate.context is not None:
-                    second = self._of_one_digit(candidate.context)
-                if second is not None:
-                    candidate.probabilities = _temperature_scaled(_logs(scores) + _logs(second), _BOTH_TEMPERATURE)
+            if candidate.context is not None and scores[:NON_DIGIT].max() < DOUBTFUL:
+                second = self._of_one_digit(candidate.context)
+            if second is not None:
+                candidate.probabilities = _temperature_scaled(_logs(scores) + _logs(second), _BOTH_TEMPERATURE)
             candidate.context = None
 
     @staticmethod
