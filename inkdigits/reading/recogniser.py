@@ -184,8 +184,8 @@ class Recogniser:
             none = float(np.clip(probabilities[NON_DIGIT], _LEAST, 1 - _LEAST))
             seen = float(np.clip(candidate.detected, _LEAST, 1 - _LEAST))
             odds = _OWN_WEIGHT * np.log((1 - none) / none) + _SEEN_WEIGHT * np.log(seen / (1 - seen)) + _SEEN_BIAS
-            digit = 1 / (1 + np.exp(-odds))
-            weighed = probabilities * (digit / (1 - none))
+            digit = min(1 / (1 + np.exp(-odds)), 1 - _LEAST)
+            weighed = probabilities * (digit / max(float(probabilities[:NON_DIGIT].sum()), _LEAST))
             weighed[NON_DIGIT] = 1 - digit
             candidate.probabilities = weighed.astype(np.float32)
 
