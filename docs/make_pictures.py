@@ -86,12 +86,12 @@ def synthetic_readings(correct: bool) -> Image.Image:
     while shown < 15:
         scene = scenes.line(strokes, np.random.default_rng([2, number]), height=56)
         number += 1
-        reading = inkdigits.read(scene.picture, "line")
-        if (reading.best_text == scene.text) != correct or not scene.text or scene.picture.shape[1] > 380:
+        reading, true = inkdigits.read(scene.picture, "line"), scene.signed_lines[0].replace("½", "1/2")
+        if (reading.best_text.replace(" ", "") == true) != correct or not scene.text or scene.picture.shape[1] > 380:
             continue
         x, y = 400 * (shown % 3), 84 * (shown // 3)
         canvas.paste(Image.fromarray(scene.picture), (x, y))
-        told = reading.text if correct else f"{reading.text or 'nothing'}, but it is {scene.text}"
+        told = reading.text if correct else f"{reading.text or 'nothing'}, but it is {true}"
         pen.text((x, y + 59), told, fill="black" if correct else (190, 40, 20), font=font)
         shown += 1
     return canvas
