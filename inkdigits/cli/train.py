@@ -63,7 +63,8 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 @click.command()
 @click.option("--digits", default=300_000, show_default=True, help="Synthetic pictures of one digit.")
 @click.option("--digit-epochs", default=8, show_default=True, help="How often each picture of a digit is seen.")
-@click.option("--lines", default=816_000, show_default=True, help="Synthetic pictures of lines; each is seen once.")
+@click.option("--lines", default=816_000, show_default=True, help="Synthetic pictures of lines.")
+@click.option("--lines-seen", default=1, show_default=True, help="How often each line is seen; 4 pays on a GPU.")
 @click.option("--pages", default=96_000, show_default=True, help="Parts of synthetic pages; each is seen once.")
 @click.option("--sheets", default=32_000, show_default=True, help="Synthetic photos of sheets; each is seen once.")
 @options.strokes

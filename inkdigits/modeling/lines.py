@@ -15,27 +15,32 @@ from inkdigits.modeling.devices import mixed_precision
 from inkdigits.modeling.endless import Endless
 from inkdigits.modeling.export import export_line_recogniser
 from inkdigits.modeling.networks import LineNet
-from inkdigits.preparation.strip import STRIP_HEIGHT
+from inkdigits.preparation.strip import STRIP_HEIGHT, STRIP_PAPER
 from inkdigits.synthesis.datasets import STRIPS, Strips, make_strips
 
 #: An epoch is about so many lines.
 _EPOCH = 48_000
 #: Shares of the CTC loss, and of the loss that holds each symbol to its place.
 _CTC_SHARE, _PLACE_SHARE = 0.25, 0.08
+#: Share of the strips that each kind of move befalls.
+_MOVED = 0.7
 #: Box offsets are learnt at time steps no further from a middle than this share of the width.
 _MIDDLE_SHARE = 0.35
 
 
 class LineReading(Endless[Strips, LineNet]):
-    """The line recogniser, which learns from strips; arguments as of ``Endless``."""
+    """The line recogniser, which learns from strips; arguments as of ``Endless``. Lines that are seen again are moved about."""
 
-    def __init__(self, data: Dataset, count: int, seed: int, device: str) -> None:
-        super().__init__(make_strips, LineNet, data, count, STRIPS, _EPOCH, seed, device)
+    def __init__(self, data: Dataset, count: int, seed: int, device: str, seen: int = 1) -> None:
+        super().__init__(make_strips, LineNet, data, count, STRIPS, _EPOCH, seed, device, seen)
 
     def losses(self) -> Iterator[torch.Tensor]:
         """The loss of each batch of an epoch's lines."""
         for strips in self.batches():
-            yield line_loss(self.network, LineBatch(strips, self.device))
+            batch = LineBatch(strips, self.device)
+            if self.seen > 1:
+                batch.move()
+            yield line_loss(self.network, batch)
 
     def validate(self, network: nn.Module) -> dict[str, float]:
         """What ``score_lines`` says of lines in others' strokes."""
@@ -64,6 +69,39 @@ class LineBatch:
         self.labels, self.lengths, self.boxes = (
             torch.from_numpy(column).to(device) for column in (strips.labels, strips.lengths, strips.boxes)
         )
+
+    def move(self) -> None:
+        """Shift, scale and shear each strip at random, make its ink fainter or stronger, blur it, and add noise.
+
+        Torch's global random numbers are drawn on the CPU whatever the device.
+        """
+        count, _, height, width = self.images.shape
+        device = self.images.device
+
+        def drawn(low: float, high: float, share: float = 1.0) -> torch.Tensor:
+            """A number for each strip, [N, 1, 1], in a range for a share of them, and 0 for the others."""
+            numbers = torch.where(torch.rand(count) < share, low + (high - low) * torch.rand(count), torch.zeros(count))
+            return numbers[:, None, None].to(device)
+
+        scale_x, scale_y = 1 + drawn(-0.15, 0.02, _MOVED), 1 + drawn(-0.14, 0.12, _MOVED)
+        shear, shift = drawn(-0.2, 0.2, _MOVED), drawn(-2, 2, _MOVED)
+        x = (torch.arange(width, device=device) + 0.5 - width / 2)[None, None]
+        y = (torch.arange(height, device=device) + 0.5 - height / 2)[None, :, None]
+        from_y = (y - shift) / scale_y
+        from_x = (x + shear * from_y) / scale_x
+        grid = torch.stack([from_x * (2 / width), (from_y * (2 / height)).expand(count, height, width)], -1)
+        depth = F.grid_sample(self.images - STRIP_PAPER, grid, align_corners=False) * (1 + drawn(-0.25, 0.12))[..., None]
+        softened = drawn(0, 1, 0.35)[..., None]
+        depth = torch.lerp(depth, F.avg_pool2d(depth, 3, 1, 1), softened)
+        depth = depth + torch.randn(depth.shape).to(device) * drawn(0, 10, 0.35)[..., None]
+        self.images = (depth + STRIP_PAPER).clamp(0, 255).contiguous(memory_format=torch.channels_last)
+        middle = torch.tensor([width / 2, height / 2] * 2, device=device)
+        left, top, right, bottom = (self.boxes - middle).unbind(2)
+        scale_x, scale_y, shear, shift = (one[..., 0] for one in (scale_x, scale_y, shear, shift))
+        lean, reach = shear * (top + bottom) / 2, shear.abs() * (bottom - top) / 4
+        sides = [scale_x * left - lean - reach, scale_y * top + shift, scale_x * right - lean + reach, scale_y * bottom + shift]
+        self.boxes = torch.stack(sides, 2) + middle
+        self.boxes[..., 1::2].clamp_(0, height)
 
 
 def line_loss(network: LineNet, batch: LineBatch) -> torch.Tensor:

@@ -44,7 +44,7 @@ Network = Literal["digit", "line", "page", "sheet"]
 #: The networks, and the settings that each depends on.
 NETWORKS: dict[Network, tuple[str, ...]] = {
     "digit": ("digits", "digit_epochs", "seed"),
-    "line": ("lines", "seed"),
+    "line": ("lines", "lines_seen", "seed"),
     "page": ("pages", "seed"),
     "sheet": ("sheets", "seed"),
 }
@@ -67,7 +67,8 @@ class ReaderSettings:
     Attributes:
         digits: Synthetic pictures of one digit to train on; a multiple of 500.
         digit_epochs: How often each picture of a digit is seen.
-        lines: Synthetic lines to train on; each is seen once, and made when it is needed.
+        lines: Synthetic lines to train on, each made when it is needed.
+        lines_seen: How often each line is seen; if more than once, it is moved about each time. Pays on a GPU.
         pages: Parts of synthetic pages, of 320×320 pixels, to train on; each is seen once, and made when it is needed.
         sheets: Synthetic photos of sheets to train on; as the pages.
         data: The source of the strokes.
@@ -84,6 +85,7 @@ class ReaderSettings:
     digits: Pictures = 300_000
     digit_epochs: Epochs = 8
     lines: Annotated[int, Field(ge=STRIPS, multiple_of=STRIPS)] = 816_000
+    lines_seen: Epochs = 1
     pages: Annotated[int, Field(ge=TILES, multiple_of=TILES)] = 96_000
     sheets: Annotated[int, Field(ge=TILES, multiple_of=TILES)] = 32_000
     data: str = "mnist"
@@ -211,7 +213,7 @@ def _objective(settings: ReaderSettings, name: Network, data: Dataset) -> DigitR
     if name == "digit":
         return DigitReading(settings, data)
     if name == "line":
-        return LineReading(data, settings.lines, settings.seed, settings.device)
+        return LineReading(data, settings.lines, settings.seed, settings.device, settings.lines_seen)
     if name == "page":
         return Detection(data, settings.pages, settings.seed, settings.device)
     return SheetFinding(data, settings.sheets, settings.seed, settings.device)

@@ -61,11 +61,42 @@ def test_a_symbol_is_held_to_the_middle_of_its_box() -> None:
     assert float(loss) == pytest.approx((np.log(2) + np.log(4)) / 2)
 
 
+def test_lines_that_are_moved_keep_their_boxes_around_their_ink() -> None:
+    torch.manual_seed(5)
+    images = np.full((64, 40, 128), 64, np.uint8)
+    images[:, 8:32, 50:66] = 224
+    boxes = np.zeros((64, 16, 4), np.float32)
+    boxes[:, 0] = 50, 8, 66, 32
+    strips = datasets.Strips(images, np.full((64, 16), BLANK), np.ones(64, np.int64), boxes)
+    batch = LineBatch(strips, torch.device("cpu"))
+    batch.move()
+    assert float(batch.images.min()) >= 0
+    assert float(batch.images.max()) <= 255
+    moved = 0
+    for image, (left, top, right, bottom) in zip(batch.images[:, 0].numpy(), batch.boxes[:, 0].numpy(), strict=True):
+        inked = image > 64 + 70
+        columns, rows = np.flatnonzero(inked.mean(0) > 0.25), np.flatnonzero(inked.any(1))
+        assert (left, right) == pytest.approx((columns[0], columns[-1] + 1), abs=2.5)
+        assert (top, bottom) == pytest.approx((rows[0], rows[-1] + 1), abs=2)
+        moved += abs(top - 8) + abs(bottom - 32) > 0.5
+    assert moved > 32
+
+
+def test_batches_are_seen_again(few: Path, tmp_path: Path) -> None:
+    data = step.make_features(f"idx:{few}", Project(tmp_path))
+    objective = step.LineReading(data, 192, 0, "cpu", seen=3)
+    assert objective.steps == 6
+    batches = list(objective.batches())
+    objective.finish()
+    assert len(batches) == 6
+    assert len({batch.images.tobytes() for batch in batches}) == 2
+
+
 @pytest.fixture(scope="module")
 def tiny(few: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, step.ReaderSettings, Run]:
     """A project with a reader, ``tiny``, trained on next to nothing."""
     project = Project(tmp_path_factory.mktemp("reader"))
-    settings = step.ReaderSettings(500, 2, 96, 16, 16, data=f"idx:{few}", run="tiny")
+    settings = step.ReaderSettings(500, 2, 96, 1, 16, 16, data=f"idx:{few}", run="tiny")
     return project, settings, step.train_reader(settings, project)
 
 
