@@ -39,7 +39,7 @@ plots: reports/figures/samples.png ## draw every figure
 report: reports/index.html ## write them on one page
 
 docs: $(VENV)/.dev ## build the documentation into site/
-	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict 2>&1 | { ! grep -v '^INFO'; }
 
 lint: $(VENV)/.dev ## style and common mistakes
 	@$(VENV)/bin/ruff check

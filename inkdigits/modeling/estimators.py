@@ -25,8 +25,12 @@ class NumpyNetwork(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Args:
         hidden: Neurons of the hidden layers.
-        epochs, batch_size, lr, momentum: As ``NeuralNetwork.train`` has them; the learning rate falls to 0.
-        activation, cost: As ``NeuralNetwork`` has them.
+        epochs: As ``NeuralNetwork.train`` has it.
+        batch_size: As ``NeuralNetwork.train`` has it.
+        lr: Learning rate at first; it falls to 0.
+        momentum: As ``NeuralNetwork.train`` has it.
+        activation: As ``NeuralNetwork`` has it.
+        cost: As ``NeuralNetwork`` has it.
         random_state: Seed.
     """
 
