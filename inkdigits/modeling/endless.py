@@ -75,7 +75,7 @@ class Endless(Generic[B, N]):
                     yield made[int(torch.randint(len(made), ()))]
                     continue
                 batch = next(fresh)
-                if self.seen > 1:
+                if self.seen > 1:  # an epoch's batches take hundreds of megabytes
                     made.append(batch)
                 yield batch
         except BaseException:  # also where the training is interrupted: the processes would finish their work first

@@ -114,12 +114,13 @@ def line_loss(network: LineNet, batch: LineBatch) -> torch.Tensor:
         logits, box_offsets = network(batch.images)
     logits, box_offsets = logits.float(), box_offsets.float()
     count, steps = logits.shape[:2]
-    log_probabilities = logits.log_softmax(2).transpose(0, 1)
+    log_probabilities = logits.log_softmax(2)
     whole = torch.full((count,), steps)
-    ctc = F.ctc_loss(log_probabilities, batch.labels, whole, batch.lengths, blank=BLANK, reduction="none", zero_infinity=True)
+    by_step = log_probabilities.transpose(0, 1)
+    ctc = F.ctc_loss(by_step, batch.labels, whole, batch.lengths, blank=BLANK, reduction="none", zero_infinity=True)
     wanted, near = offset_targets(batch.boxes, batch.lengths, steps)
     distance = (box_offsets - wanted).abs().mean(2) * near
-    placed = place_loss(log_probabilities.transpose(0, 1), batch)
+    placed = place_loss(log_probabilities, batch)
     return _CTC_SHARE * ctc.mean() + _PLACE_SHARE * placed + distance.sum() / near.sum().clamp(min=1)
 
 

@@ -25,7 +25,7 @@ from inkdigits.runs import Run
 _LESS_USUAL = 0.1
 #: … which none can where the usual one makes it as probable as this.
 _SURE_USUAL = 1 - _LESS_USUAL
-#: The line recogniser is asked about digits that are less sure than this.
+#: The line recogniser is asked about digits outside of lines that are less sure than this.
 DOUBTFUL = 0.97
 #: Temperatures of the classifier, of both networks together and of the line recogniser, chosen on strangers' digits
 #: (docs/reading.md): what is synthesised to train on is harder than what people write, and makes the classifier too modest; the

@@ -204,9 +204,9 @@ class Writer:
         self.x += max(reach + pen + gap, 0.22 * self.tall)
         return box
 
-    def sign(self, glyph: Glyph, size: float) -> Box:
+    def sign(self, glyph: Glyph, size: float, drop: float = 0.0) -> Box:
         """Set something that is no digit, and give its box."""
-        box = self.write(glyph, size)
+        box = self.write(glyph, size, drop)
         self._last = None
         return box
 
@@ -247,9 +247,7 @@ class Writer:
         if rng.random() < 0.5:
             return self.stray("sign")
         character, glyph = marks.closing(rng)
-        box = self.write(glyph, float(rng.uniform(0.3, 0.7)), drop=float(rng.uniform(-0.4, 0.2)))
-        self._last = None
-        return character, box
+        return character, self.sign(glyph, float(rng.uniform(0.3, 0.7)), drop=float(rng.uniform(-0.4, 0.2)))
 
     def advance(self, heights: float) -> None:
         """Leave a gap."""
