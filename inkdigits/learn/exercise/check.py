@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -22,19 +16,26 @@ import numpy as np
 
 from inkdigits.errors import DataError
 from inkdigits.files import atomic
+from inkdigits.learn.exercise import isolation
 from inkdigits.learn.exercise.steps import STEPS, Step
-from inkdigits.learn.exercise.worker import LARGEST_FILE
 
-_WORKER = Path(__file__).with_name("worker.py")
 #: A student's file larger than this is no source code.
 _LARGEST_SOURCE = 1_000_000
 #: Characters of what a student's code says.
 _LONGEST_HINT = 500
-#: What the worker needs to find Python and NumPy, wherever they are installed.
-_ENVIRONMENT = (
-    *("PATH", "HOME", "LANG", "SYSTEMROOT", "USERPROFILE", "APPDATA", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE"),
-)
+#: Bytes of an answer; the worker cannot write more.
+_LARGEST_ANSWER = 2_000_000
+#: So often a step that is timed is asked, and so often code that does nothing, whose time is taken off.
+_TIMED = 3
+_IDLE = {
+    "ann.py": b"""class NeuralNetwork:
+    def __init__(self, layers, seed): pass
+    def train(self, *arguments, **named): pass
+    def predict(self, inputs): return [0] * len(inputs)
+"""
+}
+#: What code meets that reaches for more than it is given.
+_BEYOND = {"ModuleNotFoundError", "FileNotFoundError", "PermissionError", "OSError"}
 
 
 class Verdict(NamedTuple):
@@ -66,7 +67,8 @@ class Grade:
 def check(folder: Path, on_step: Callable[[str, Verdict], None] | None = None) -> Grade:
     """Go through the steps until one fails.
 
-    The student's code runs in processes of their own, in a copy of the folder that is deleted afterwards.
+    The student's code runs in processes that see a copy of the folder, Python and NumPy, and nothing else, where the system can
+    isolate them (``isolation.obstacle()`` is None); elsewhere in processes that can do what this one can.
 
     Args:
         folder: It holds ``ann.py``.
@@ -99,92 +101,70 @@ def _sources(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in found if path.stat().st_size <= _LARGEST_SOURCE}
 
 
-def _asked(step: Step, sources: dict[str, bytes]) -> Verdict:
+class _FaultError(Exception):
+    """What kept the code from answering, in words for the student."""
+
+
+def _asked(step: Step, sources: Mapping[str, bytes]) -> Verdict:
     """Ask one step's question in a new process, and judge the answer."""
     given = step.given()
-    with tempfile.TemporaryDirectory(prefix="inkdigits-check-", ignore_cleanup_errors=True) as name:
-        outer = Path(name)
-        folder = outer / "submission"
-        folder.mkdir()
+    try:
+        answer = _answer(step, sources, given)
+        if step.timed:
+            answers = [answer, *(_answer(step, sources, given) for _ in range(_TIMED - 1))]
+            answer = min(answers, key=_seconds)
+            answer["seconds"] -= min(_seconds(_answer(step, _IDLE, given)) for _ in range(_TIMED))
+        hint = step.hint(given, answer)
+        return Verdict(_plain(hint)) if hint else Verdict(None, step.figure(given, answer))
+    except _FaultError as fault:
+        return Verdict(_plain(str(fault)))
+    except Exception as error:  # whatever the student's process has answered must not stop the check of the others
+        return Verdict(_plain(f"its answer cannot be read ({type(error).__name__}: {error})"))
+
+
+def _seconds(answer: Mapping[str, np.ndarray]) -> float:
+    return float(answer["seconds"])
+
+
+def _answer(step: Step, sources: Mapping[str, bytes], given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays that the student's code answers, and the ``seconds`` that its process took."""
+    with (
+        tempfile.TemporaryDirectory(prefix="inkdigits-check-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryFile() as question,
+        tempfile.TemporaryFile() as said,
+    ):
         for file, content in sources.items():
-            (folder / file).write_bytes(content)
-        np.savez(outer / "task.npz", **given)  # type: ignore[arg-type]
-        in_time = _run(step, folder)
-        try:
-            fault = _fault(step, outer, in_time)
-            if fault:
-                return Verdict(_plain(fault))
-            answer = _answer(outer / "answer.npz")
-            hint = step.hint(given, answer)
-            return Verdict(_plain(hint)) if hint else Verdict(None, step.figure(given, answer))
-        except Exception as error:  # whatever the student's process has left there must not stop the check of the others
-            return Verdict(_plain(f"its answer cannot be read ({type(error).__name__}: {error})"))
-
-
-def _run(step: Step, folder: Path) -> bool:
-    """Let the worker ask; False if it had to be stopped."""
-    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    environment |= {"TMPDIR": str(folder), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with (folder.parent / "printed.txt").open("wb") as printed:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-B", "-X", "utf8", str(_WORKER), step.task],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=printed,
-            stderr=printed,
-            start_new_session=True,
-        )
-        try:
-            process.wait(step.seconds)
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            _stop(process)
-    return True
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the process and all that it has started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()
-
-
-def _answer(path: Path) -> dict[str, np.ndarray]:
-    """The arrays that the worker has written."""
-    content = path.read_bytes()
+            (Path(folder) / file).write_bytes(content)
+        np.savez(question, **given)  # type: ignore[arg-type]
+        seconds = isolation.run(Path(folder), step.task, question, said, step.seconds)
+        if seconds is None:
+            raise _FaultError(
+                f"it was stopped after {step.seconds:.0f} seconds: does a loop never end, or work on one number at a time?"
+            )
+        said.seek(0)
+        content = said.read(_LARGEST_ANSWER + 1)
+    if not content:
+        raise _FaultError("the process ended without an answer: was it out of memory (4 GB), or does the code end it?")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > LARGEST_FILE:
-            raise ValueError(f"it unpacks to more than {LARGEST_FILE // 1_000_000} MB")
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+        if len(content) > _LARGEST_ANSWER or sum(member.file_size for member in archive.infolist()) > _LARGEST_ANSWER:
+            raise ValueError(f"it unpacks to more than {_LARGEST_ANSWER // 1_000_000} MB")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        answer = {name: arrays[name] for name in arrays.files}
+    if "error" in answer:
+        raise _FaultError(_explained(*(str(word) for word in answer["error"])))
+    return answer | {"seconds": np.array(seconds)}
 
 
-def _fault(step: Step, outer: Path, in_time: bool) -> str | None:
-    """What kept the code from answering, in words for the student; None if it has answered."""
-    violations = (outer / "violations.txt").read_text("utf-8", "replace") if (outer / "violations.txt").exists() else ""
-    if (outer / "printed.txt").stat().st_size >= LARGEST_FILE:
-        return f"it prints more than {LARGEST_FILE // 1_000_000} MB: leave out the prints inside of loops"
-    if not in_time:
-        return f"it was stopped after {step.seconds:.0f} seconds: does a loop never end, or work on one number at a time?"
-    if violations:
-        what = violations.splitlines()[0][:200]
-        return f"it {what}, which is not allowed: the network works with NumPy and with what it is given, and nothing else"
-    if (outer / "answer.npz").exists() and (outer / "answer.npz").stat().st_size:
-        return None
-    if not (outer / "error.json").exists() or not (outer / "error.json").stat().st_size:
-        return "the process ended without an answer: was it out of memory (4 GB), or does the code end it?"
-    error = json.loads((outer / "error.json").read_text())
-    kind, message = str(error["type"]), str(error["message"])
+def _explained(kind: str, message: str, line: str) -> str:
+    """An exception in words for the student."""
     if kind == "NotImplementedError":
         return f"{message or 'a method'} is not written yet: README.md has the formulas"
     if kind == "SystemExit":
         return "the code ends the program, with exit or quit: leave that out of ann.py"
-    return kind + (f" in line {error['line']} of ann.py" if error["line"] else "") + f": {message}"
+    told = kind + (f" in line {line} of ann.py" if line else "") + f": {message}"
+    if kind in _BEYOND:
+        return f"{told}: ann.py can compute with NumPy and with what it is given, and nothing else"
+    return told
 
 
 def _plain(text: str) -> str:
@@ -217,6 +197,9 @@ def main(folder: Path, output: Path | None) -> int:
     Example: inkdigits learn check submissions/ -o grades.csv
     """
     found = _submissions(folder)
+    obstacle = isolation.obstacle()
+    if obstacle:
+        click.echo(f"NOT ISOLATED: what is checked can do on this machine whatever you can ({obstacle}).")
     grades = []
     for submission in found:
         if submission != folder:
