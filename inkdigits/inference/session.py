@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+import queue
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -97,19 +98,30 @@ class Session:
         return self._run(inputs, onnxruntime.RunOptions())
 
     def test(self, inputs: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """The same, ended after some seconds.
+        """The same, given up after some seconds, or where the user interrupts it.
 
         Raises:
             ModelError: As ``run``; or it took too long.
         """
-        options = onnxruntime.RunOptions()
-        alarm = threading.Timer(_TEST_S, setattr, (options, "terminate", True))
-        alarm.daemon = True
-        alarm.start()
+        options, outcome = onnxruntime.RunOptions(), queue.SimpleQueue[list[NDArray[np.float32]] | BaseException]()
+
+        def run() -> None:
+            try:
+                outcome.put(self._run(inputs, options))
+            except BaseException as error:
+                outcome.put(error)
+
+        # Another thread, since while ONNX Runtime works, this one could not be interrupted.
+        threading.Thread(target=run, daemon=True).start()
         try:
-            return self._run(inputs, options)
+            found = outcome.get(timeout=_TEST_S)
+        except queue.Empty:
+            raise ModelError(f"{self.path} has not answered after {_TEST_S:.0f} seconds: train it again") from None
         finally:
-            alarm.cancel()
+            options.terminate = True  # what still runs then ends, at the latest after the operator that it is at
+        if isinstance(found, BaseException):
+            raise found
+        return found
 
     def _run(self, inputs: Mapping[str, NDArray[np.float32]], options: onnxruntime.RunOptions) -> list[NDArray[np.float32]]:
         session, count = self._loaded(), len(next(iter(inputs.values())))
@@ -206,8 +218,13 @@ def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxru
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
     options.intra_op_num_threads = threads or 0
     try:
-        # The fallback would try the same once more, and print that it does.
-        return onnxruntime.InferenceSession(content, options, providers=list(providers), enable_fallback=0)
+        return onnxruntime.InferenceSession(
+            content,
+            options,
+            providers=list(providers),
+            enable_fallback=0,  # it would try the same once more, and print that it does
+            disabled_optimizers=["ConstantFolding"],  # it would run parts of the model before anybody can end them
+        )
     except Exception as error:  # ONNX Runtime's errors share no base class
         reason = str(error).splitlines()[0][:120]
         raise ModelError(f"{path} is no ONNX model or is damaged ({reason}): train it again") from None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -169,8 +170,21 @@ def test_a_model_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )
     nodes = [*_FLAT[:2], helper.make_node("Loop", ["", "yes", "none"], ["probabilities"], body=body)]
     values = {"nothing": np.zeros((784, 10), np.float32), "yes": np.array(True)}
-    with pytest.raises(ModelError, match="cannot be run"):
+    with pytest.raises(ModelError, match="has not answered after 1 seconds"):
         Classifier(lying_model(tmp_path / "m.onnx", nodes, values))
+
+
+def test_a_model_whose_constants_take_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_TEST_S", 1.0)
+    nodes = [*_FLAT[:2], helper.make_node("ConstantOfShape", ["side"], ["m0"])]
+    nodes += [helper.make_node("MatMul", [f"m{i}", f"m{i}"], [f"m{i + 1}"]) for i in range(200)]
+    nodes += [helper.make_node("ReduceMax", ["m200"], ["most"], keepdims=0)]
+    nodes += [helper.make_node("Add", ["none", "most"], ["probabilities"])]
+    values = {"nothing": np.zeros((784, 10), np.float32), "side": np.array([4000, 4000])}
+    started = time.monotonic()
+    with pytest.raises(ModelError, match="has not answered after 1 seconds"):
+        Classifier(lying_model(tmp_path / "m.onnx", nodes, values))
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8), np.zeros((1, 32, 32), np.uint8)])
