@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -12,16 +14,18 @@ import shutil
 import tempfile
 import time
 import unicodedata
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from inkdigits.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 #: Names of what is not finished.
 _TEMPORARY = re.compile(r"\.(.+\.)?[0-9a-f]{12}\.(tmp|part)")
@@ -52,6 +56,72 @@ def atomic(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     except BaseException:
         name.unlink(missing_ok=True)
         raise
+
+
+class Form(NamedTuple, Generic[T]):
+    """How a file of parts is written, such as a table: what comes first, each part, what stands between two, the end."""
+
+    head: str
+    part: Callable[[T], str]
+    between: str = ""
+    end: str = ""
+
+    def text(self, parts: Iterable[T]) -> str:
+        """The whole."""
+        return self.head + self.between.join(map(self.part, parts)) + self.end
+
+    @contextmanager
+    def growing(self, path: Path) -> Iterator[Callable[[T], None]]:
+        """Write a file part by part, so that nothing that is done is lost; gives a function that adds one.
+
+        The parts go to a file beside, ``part_of(path)``, which takes the place of ``path`` at the end of the block. Where the
+        block ends with an exception, that file stays, and has its end; of a killed process it lacks the end. Without a part
+        nothing is written.
+        """
+        beside, added = part_of(path), False
+        with beside.open("w", encoding="utf-8", newline="\n") as file:
+
+            def add(part: T) -> None:
+                nonlocal added
+                file.write((self.between if added else self.head) + self.part(part))
+                file.flush()
+                added = True
+
+            try:
+                yield add
+            except BaseException:
+                file.write(self.end if added else "")
+                raise
+            finally:
+                if not added:
+                    beside.unlink()
+            if added:
+                file.write(self.end)
+                file.flush()
+                os.fsync(file.fileno())
+        if added:
+            beside.replace(path)
+
+
+def part_of(path: Path) -> Path:
+    """Where a file that isn't finished is."""
+    return path.with_name(f"{path.name}.part")
+
+
+def json_list(plain: Callable[[T], object]) -> Form[T]:
+    """A list in JSON, with one value for each part."""
+
+    def value(part: T) -> str:
+        return "\n ".join(json.dumps(plain(part), indent=1, ensure_ascii=False).split("\n"))
+
+    return Form("[\n ", value, ",\n ", "\n]\n")
+
+
+def csv_rows(rows: Iterable[Iterable[object]], delimiter: str) -> str:
+    """Rows of a table."""
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return file.getvalue()
 
 
 def clear_leftovers(folder: Path, hours: float) -> None:

@@ -68,7 +68,7 @@ def check_outputs(
     if output:
         if output.suffix.lower() in exporters.PICTURES:
             raise UsageError(f"{output} is a picture: give it with --draw")
-        exporters.as_text([], output.suffix.lower().removeprefix("."))
+        exporters.form_of(output.suffix.lower().removeprefix("."))
     if draw and is_picture(draw):
         if draw.suffix.lower() not in exporters.PICTURES:
             raise UsageError(f"{draw} is no picture: let it end in {', '.join(exporters.PICTURES)}, or name a folder")
@@ -79,7 +79,8 @@ def check_outputs(
             raise UsageError(f"{explain} is no .png file: let its name end so")
         if len(names) > 1:
             raise UsageError(f"--explain shows the steps for one picture, not for {len(names)}: name one")
-    wanted = [path for path in (output, *overlays(names, draw), explain) if path]
+    parts = [files.part_of(output)] if output else []
+    wanted = [path for path in (output, *parts, *overlays(names, draw), explain) if path]
     pictures = [Path(name) for name in names if name != STDIN]
     if draw and draw.resolve() in {path.resolve().parent for path in pictures}:
         raise UsageError(f"{draw} holds pictures that are to be read: name another folder for --draw")

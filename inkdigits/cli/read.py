@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import click
 
@@ -15,12 +16,15 @@ from inkdigits.errors import ImageError, MissingExtraError, UsageError
 from inkdigits.files import printable
 
 if TYPE_CHECKING:
+    from inkdigits.files import Form
     from inkdigits.limits import Limits
     from inkdigits.reader import Reader
     from inkdigits.reading.candidates import Unit
     from inkdigits.reading.page import Mode
     from inkdigits.reading.reading import Reading
     from inkdigits.reading.values import DecimalMark
+
+T = TypeVar("T")
 
 #: So many pictures are read at once: enough for a batch, few enough that results come soon.
 _BATCH = 32
@@ -154,31 +158,60 @@ def _read_digits(
     from inkdigits.files import atomic
     from inkdigits.reading import exporters
 
-    failed, kept, drawings = 0, [], overlays(names, draw)
+    failed, drawings, several = 0, overlays(names, draw), len(names) > 1
     taken = set(drawings)
-    for number, (name, found) in enumerate(_readings(reader, names, mode, threshold, per)):
-        shown = printable(name)
-        if isinstance(found, ImageError | MissingExtraError):
-            failed = _tell(shown, found)
-            continue
-        if not found.digits:
-            click.echo(f"inkdigits: {shown}: no digit was found", err=True)
-        if draw:
-            exporters.save_pictures(found, drawings[number], taken)
-        if explain:
-            with atomic(explain) as file:
-                reader.explain(found).save(file, "PNG")
-        if output:
-            kept.append((shown, found))
-        elif as_json:
-            click.echo(json.dumps({"source": shown, **found.to_dict(decimal)}))
-        else:
-            prefix = f"{shown}\t" if len(names) > 1 else ""
-            click.echo(prefix + found.text.replace("\n", f"\n{prefix}"))
-    if output and kept:
-        exporters.save(kept, output, layout, decimal)
-        click.echo(f"{output}  {len(kept):,d} of {len(names):,d} pictures")
+    form = exporters.form_of(_suffix(output), several, layout, decimal) if output else None
+    with _kept(output, form, f"{len(names):,d} pictures") as keep:
+        for number, (name, found) in enumerate(_readings(reader, names, mode, threshold, per)):
+            shown = printable(name)
+            if isinstance(found, ImageError | MissingExtraError):
+                failed = _tell(shown, found)
+                continue
+            if not found.digits:
+                click.echo(f"inkdigits: {shown}: no digit was found", err=True)
+            if draw:
+                exporters.save_pictures(found, drawings[number], taken)
+            if explain:
+                with atomic(explain) as file:
+                    reader.explain(found).save(file, "PNG")
+            if keep:
+                keep((shown, found))
+            elif as_json:
+                click.echo(json.dumps({"source": shown, **found.to_dict(decimal)}))
+            else:
+                prefix = f"{shown}\t" if several else ""
+                click.echo(prefix + found.text.replace("\n", f"\n{prefix}"))
     return failed
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")
+
+
+@contextmanager
+def _kept(output: Path | None, form: Form[T] | None, total: str) -> Iterator[Callable[[T], None] | None]:
+    """Write what is kept into a file as it comes, and say how much that was, also where the work is stopped; None: no file."""
+    from inkdigits.files import part_of
+
+    if not (output and form):
+        yield None
+        return
+    count = 0
+
+    def keep(part: T) -> None:
+        nonlocal count
+        add(part)
+        count += 1
+
+    try:
+        with form.growing(output) as add:
+            yield keep
+    except BaseException:
+        if count:
+            click.echo(f"inkdigits: stopped; {part_of(output)} holds {count:,d} of {total}", err=True)
+        raise
+    if count:
+        click.echo(f"{output}  {count:,d} of {total}")
 
 
 def _cut_sheet(reader: Reader, names: list[str], target: Path, limits: Limits) -> int:
@@ -233,27 +266,24 @@ def _read_fields(reader: Reader, names: list[str], path: Path, threshold: float,
     from inkdigits.forms import exporters
     from inkdigits.forms.template import Template
 
-    template, failed, sheets = Template.load(path), 0, []
-    if output:
-        exporters.as_text([], [], output.suffix.lower().removeprefix("."))
-    for name in names:
-        shown = printable(name)
-        try:
-            pages = list(reader.read_fields_pages(source(name), template, min_confidence=threshold))
-        except (ImageError, MissingExtraError) as error:
-            failed = _tell(shown, error)
-            continue
-        for number, fields in enumerate(pages, start=1):
-            if output:
-                sheets.append((shown, number, fields))
+    template, failed = Template.load(path), 0
+    form = exporters.form_of(_suffix(output), [field.name for field in template.fields]) if output else None
+    with _kept(output, form, f"the sheets of {len(names):,d} pictures") as keep:
+        for name in names:
+            shown = printable(name)
+            try:
+                pages = list(reader.read_fields_pages(source(name), template, min_confidence=threshold))
+            except (ImageError, MissingExtraError) as error:
+                failed = _tell(shown, error)
                 continue
-            if as_json:
-                plain = {key: value.to_dict() for key, value in fields.items()}
-                click.echo(json.dumps({"source": shown, "page": number, "fields": plain}))
-                continue
-            prefix = [*([shown] if len(names) > 1 else []), *([str(number)] if len(pages) > 1 else [])]
-            click.echo("\n".join("\t".join([*prefix, key, value.shown]) for key, value in fields.items()))
-    if output and sheets:
-        exporters.save(sheets, [field.name for field in template.fields], output)
-        click.echo(f"{output}  {len(sheets):,d} sheets of {len(names):,d} pictures")
+            for number, fields in enumerate(pages, start=1):
+                if keep:
+                    keep((shown, number, fields))
+                    continue
+                if as_json:
+                    plain = {key: value.to_dict() for key, value in fields.items()}
+                    click.echo(json.dumps({"source": shown, "page": number, "fields": plain}))
+                    continue
+                prefix = [*([shown] if len(names) > 1 else []), *([str(number)] if len(pages) > 1 else [])]
+                click.echo("\n".join("\t".join([*prefix, key, value.shown]) for key, value in fields.items()))
     return failed

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from inkdigits.errors import UsageError
-from inkdigits.files import as_cell, atomic, printable
+from inkdigits.files import Form, as_cell, csv_rows, json_list, printable
 from inkdigits.forms.reader import FieldReading
 
 #: A picture's name, the number of a page in it, from 1, and what stands in the fields there.
 Sheet: TypeAlias = tuple[str, int, Mapping[str, FieldReading]]
 
 
-def save(sheets: Sequence[Sheet], names: Sequence[str], path: Path) -> None:
-    """Write what stood in the fields of forms, a sheet a row, as .csv, .tsv or .json, whole or not at all.
-
-    Raises:
-        UsageError: The suffix names no such form.
-    """
-    content = as_text(sheets, names, path.suffix.lower().removeprefix("."))
-    with atomic(path, "w") as file:
-        file.write(content)
-
-
-def as_text(sheets: Sequence[Sheet], names: Sequence[str], form: str) -> str:
-    """The sheets as csv, tsv or json, with the confidence of each field.
+def form_of(form: str, names: Sequence[str]) -> Form[Sheet]:
+    """How sheets are written as csv, tsv or json: what stood in each of these fields, with its confidence.
 
     Raises:
         UsageError: There is no such form.
     """
     if form == "json":
-        plain = [
-            {"source": printable(source), "page": page, "fields": {name: found[name].to_dict() for name in names}}
-            for source, page, found in sheets
-        ]
-        return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+        return json_list(_plain(names))
     if form not in ("csv", "tsv"):
         raise UsageError(f"fields cannot be written as {form or 'a file without suffix'!r}: use csv, tsv or json")
-    file = io.StringIO()
-    writer = csv.writer(file, delimiter="," if form == "csv" else "\t", lineterminator="\n")
-    writer.writerow(("source", "page", *names, *(f"{name} confidence" for name in names)))
-    for source, page, found in sheets:
-        row = [found[name] for name in names]
-        writer.writerow((as_cell(source), page, *(f.shown for f in row), *(round(f.confidence, 6) for f in row)))
-    return file.getvalue()
+    delimiter = "," if form == "csv" else "\t"
+    header = ("source", "page", *names, *(f"{name} confidence" for name in names))
+
+    def row(sheet: Sheet) -> str:
+        source, page, found = sheet
+        fields = [found[name] for name in names]
+        shown, sure = (field.shown for field in fields), (round(field.confidence, 6) for field in fields)
+        return csv_rows([(as_cell(source), page, *shown, *sure)], delimiter)
+
+    return Form(csv_rows([header], delimiter), row)
+
+
+def _plain(names: Sequence[str]) -> Callable[[Sheet], object]:
+    def plain(sheet: Sheet) -> object:
+        source, page, found = sheet
+        return {"source": printable(source), "page": page, "fields": {name: found[name].to_dict() for name in names}}
+
+    return plain

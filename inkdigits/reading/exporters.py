@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
+from typing import TypeAlias
 
 from inkdigits import __version__
 from inkdigits.errors import UsageError
-from inkdigits.files import as_cell, atomic, printable, unused
+from inkdigits.files import Form, as_cell, atomic, csv_rows, json_list, printable, unused
 from inkdigits.geometry import Box
 from inkdigits.reading import overlay
 from inkdigits.reading.results import Document, Line, Word, rows_of
 from inkdigits.reading.values import DecimalMark
 
-#: Documents with the names of what was read.
-Named = Sequence[tuple[str, Document]]
+#: A document with the name of what was read.
+NamedDocument: TypeAlias = tuple[str, Document]
+Named: TypeAlias = Sequence[NamedDocument]
 
 _COLUMNS = (
     *("source", "page", "line", "text", "word", "position", "label", "best", "confidence"),
@@ -28,8 +27,8 @@ _COLUMNS = (
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
-def save(documents: Named, path: Path, layout: str = "digits", decimal: DecimalMark = "auto") -> None:
-    """Write documents in the form that the file's suffix names, whole or not at all; arguments as of ``as_text``.
+def save(documents: Named, path: Path) -> None:
+    """Write documents in the form that the file's suffix names, whole or not at all.
 
     Raises:
         UsageError: The suffix names no form, or a picture was asked for of several documents.
@@ -41,7 +40,7 @@ def save(documents: Named, path: Path, layout: str = "digits", decimal: DecimalM
         with atomic(path) as file:
             overlay.draw(documents[0][1]).save(file, PICTURES[suffix])
         return
-    content = as_text(documents, suffix.removeprefix("."), layout, decimal)
+    content = as_text(documents, suffix.removeprefix("."))
     with atomic(path, "w") as file:
         file.write(content)
 
@@ -62,10 +61,16 @@ def save_pictures(document: Document, path: Path, taken: set[Path] | None = None
             overlay.draw(document, page.number).save(file, PICTURES[path.suffix.lower()])
 
 
-def as_text(documents: Named, form: str, layout: str = "digits", decimal: DecimalMark = "auto") -> str:
-    """Documents in one of the forms txt, json, csv, tsv and hocr.
+def as_text(documents: Named, form: str, layout: str = "digits") -> str:
+    """Documents in one of the forms that ``form_of`` knows."""
+    return form_of(form, len(documents) > 1, layout).text(documents)
+
+
+def form_of(form: str, several: bool = False, layout: str = "digits", decimal: DecimalMark = "auto") -> Form[NamedDocument]:
+    """How documents are written as txt, json, csv, tsv or hocr.
 
     Args:
+        several: There is more than one: of txt and of tables by their layout, rows then begin with the document's name.
         layout: Of csv and tsv: ``digits``, a row for each digit, or ``table``, the numbers as they stand on the page.
         decimal: Of the values in json, as ``Document.to_dict`` takes it.
 
@@ -76,56 +81,48 @@ def as_text(documents: Named, form: str, layout: str = "digits", decimal: Decima
         raise UsageError(f"there is no layout {layout!r}: use digits or table")
     if layout == "table" and form not in ("csv", "tsv"):
         raise UsageError(f"a table is written as csv or tsv, not {form!r}: leave out the layout")
+    delimiter = "," if form == "csv" else "\t"
     if form == "txt":
-        return text(documents)
+        return Form("", lambda named: _text(*named, several))
     if form == "json":
-        plain = [{"source": printable(name), **document.to_dict(decimal)} for name, document in documents]
-        return json.dumps(plain, indent=1, ensure_ascii=False) + "\n"
+        return json_list(lambda named: {"source": printable(named[0]), **named[1].to_dict(decimal)})
+    if form in ("csv", "tsv") and layout == "table":
+        return Form("", lambda named: csv_rows(_page_rows(*named, several), delimiter))
     if form in ("csv", "tsv"):
-        return (table if layout == "digits" else page_table)(documents, "," if form == "csv" else "\t")
+        header = (*_COLUMNS, *(f"p{label}" for label in range(10)))
+        return Form(csv_rows([header], delimiter), lambda named: csv_rows(_rows(*named), delimiter))
     if form in ("hocr", "html"):
-        return hocr(documents)
+        return Form(_HOCR_HEAD, lambda named: _hocr(*named), end="</body>\n</html>\n")
     raise UsageError(f"readings cannot be written as {form or 'a file without suffix'!r}: use txt, json, csv, tsv or hocr")
 
 
-def text(documents: Named) -> str:
+def _text(name: str, document: Document, several: bool) -> str:
     """The lines' texts; with several documents, each line after the name of its picture and a tab."""
-    rows = []
-    for name, document in documents:
-        prefix = f"{printable(name)}\t" if len(documents) > 1 else ""
-        rows += [prefix + line for line in document.text.split("\n")]
-    return "".join(f"{row}\n" for row in rows)
+    prefix = f"{printable(name)}\t" if several else ""
+    return "".join(f"{prefix}{line}\n" for line in document.text.split("\n"))
 
 
-def table(documents: Named, delimiter: str) -> str:
-    """A row for each digit, under a header, with the text of its line; one also for a page without any.
+def _rows(name: str, document: Document) -> Iterator[tuple[object, ...]]:
+    """A row for each digit, with the text of its line; one also for a page without any.
 
     Pages, lines, words and positions are numbered from 1; the lines of each page anew.
     """
-    file = io.StringIO()
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    writer.writerow((*_COLUMNS, *(f"p{label}" for label in range(10))))
-    for name, document in documents:
-        for page in document.pages:
-            if not page.digits:
-                writer.writerow((as_cell(name), page.number, *[""] * (len(_COLUMNS) + 8)))
-            for number, line in enumerate(page.lines, start=1):
-                writer.writerows((as_cell(name), page.number, number, line.text, *row) for row in _digit_rows(line))
-    return file.getvalue()
+    for page in document.pages:
+        if not page.digits:
+            yield as_cell(name), page.number, *[""] * (len(_COLUMNS) + 8)
+        for number, line in enumerate(page.lines, start=1):
+            for row in _digit_rows(line):
+                yield as_cell(name), page.number, number, line.text, *row
 
 
-def page_table(documents: Named, delimiter: str) -> str:
+def _page_rows(name: str, document: Document, several: bool) -> Iterator[list[object]]:
     """The numbers as they stand on the page: a row for each line, a column for what stands below one another.
 
     With several documents or pages, each row begins with the document's name and the page's number.
     """
-    file = io.StringIO()
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    several = sum(len(document.pages) for _, document in documents) > 1
-    for name, document in documents:
-        for page in document.pages:
-            writer.writerows([*([as_cell(name), page.number] if several else []), *row] for row in rows_of(page))
-    return file.getvalue()
+    for page in document.pages:
+        for row in rows_of(page):
+            yield [*([as_cell(name), page.number] if several or len(document.pages) > 1 else []), *row]
 
 
 def _digit_rows(line: Line) -> Iterator[tuple[object, ...]]:
@@ -136,21 +133,22 @@ def _digit_rows(line: Line) -> Iterator[tuple[object, ...]]:
         yield word, position, label, digit.best, plain["confidence"], *digit.box, *plain["probabilities"]
 
 
-def hocr(documents: Named) -> str:
-    """One hOCR document with a page for each page of each document; there ``ppageno`` counts from 0, as hOCR wants it."""
+_HOCR_HEAD = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml">\n<head>\n'
+    f'<title>Digits</title>\n<meta name="ocr-system" content="inkdigits {__version__}"/>\n'
+    '<meta name="ocr-capabilities" content="ocr_page ocr_line ocrx_word ocrx_cinfo"/>\n</head>\n<body>\n'
+)
+
+
+def _hocr(name: str, document: Document) -> str:
+    """A page of hOCR for each page; there ``ppageno`` counts from 0, as hOCR wants it."""
     pages = []
-    for name, document in documents:
-        for page in document.pages:
-            lines = "".join(_hocr_line(line) for line in page.lines)
-            image = f"image &quot;{escape(_quoted(name))}&quot;; " if name else ""
-            title = f"{image}{_bbox((0, 0, *page.size))}; ppageno {page.number - 1}"
-            pages.append(f'<div class="ocr_page" title="{title}">\n{lines}</div>\n')
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml">\n<head>\n'
-        f'<title>Digits</title>\n<meta name="ocr-system" content="inkdigits {__version__}"/>\n'
-        '<meta name="ocr-capabilities" content="ocr_page ocr_line ocrx_word ocrx_cinfo"/>\n</head>\n<body>\n'
-        f"{''.join(pages)}</body>\n</html>\n"
-    )
+    for page in document.pages:
+        lines = "".join(_hocr_line(line) for line in page.lines)
+        image = f"image &quot;{escape(_quoted(name))}&quot;; " if name else ""
+        title = f"{image}{_bbox((0, 0, *page.size))}; ppageno {page.number - 1}"
+        pages.append(f'<div class="ocr_page" title="{title}">\n{lines}</div>\n')
+    return "".join(pages)
 
 
 def _quoted(name: str) -> str:

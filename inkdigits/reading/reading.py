@@ -38,14 +38,14 @@ class Reading(Document):
 
     def to_tsv(self) -> str:
         """``to_csv`` with tabs."""
-        return exporters.table([("", self)], "\t")
+        return exporters.as_text([("", self)], "tsv")
 
     def to_hocr(self) -> str:
         """An hOCR page, as OCR tools exchange it, with a character for each digit.
 
         Source: hOCR 1.2, http://kba.github.io/hocr-spec/1.2/.
         """
-        return exporters.hocr([("", self)])
+        return exporters.as_text([("", self)], "hocr")
 
     def draw(self, number: int | None = None) -> Image.Image:
         """A page of the picture with a box around each digit: green where the reader is sure, orange where it is not.

@@ -10,6 +10,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from inkdigits.dataset import Dataset
 from inkdigits.forms import exporters as forms
 from inkdigits.forms.reader import FieldReading
 from inkdigits.modeling.predict import Predictions
+from inkdigits.reader import Reader
 from inkdigits.reading import exporters
 from inkdigits.runs import Run
 from tests.sources.test_sources import write_kaggle
@@ -59,15 +61,16 @@ def test_names_are_harmless_wherever_they_are_written(name: str, sheet: np.ndarr
     reading = inkdigits.read(sheet, "line")
     documents = [(name, reading), ("b.png", reading)]
     field = FieldReading("72", "72", 1.0, ())
+    sheets = [(name, 1, {"sum": field}), ("b.png", 1, {"sum": field})]
     predictions = Predictions([name, "b.png"], tuple("0123456789"), np.eye(10, dtype=np.float32)[:2])
     rows, kept = io.StringIO(), io.StringIO()
     predictions._write_csv(rows)
     predictions._write_json(kept)
     tables = {
-        ",": [exporters.table(documents, ","), exporters.page_table(documents, ","), rows.getvalue()],
-        "\t": [exporters.table(documents, "\t"), exporters.page_table(documents, "\t")],
+        ",": [exporters.as_text(documents, "csv"), exporters.as_text(documents, "csv", "table"), rows.getvalue()],
+        "\t": [exporters.as_text(documents, "tsv"), exporters.as_text(documents, "tsv", "table")],
     }
-    tables[","].append(forms.as_text([(name, 1, {"sum": field}), ("b.png", 1, {"sum": field})], ["sum"], "csv"))
+    tables[","].append(forms.form_of("csv", ["sum"]).text(sheets))
     for delimiter, texts in tables.items():
         for text in texts:
             assert is_harmless(text)
@@ -77,13 +80,13 @@ def test_names_are_harmless_wherever_they_are_written(name: str, sheet: np.ndarr
             assert len(cells) == text.count("\n")
             assert not any(one.startswith(("=", "+", "-", "@", "\t", "\r")) for one in names)
             assert names[-1] == "b.png"
-    assert exporters.text(documents).count("\n") == 2
-    assert is_harmless(exporters.text(documents))
-    fields = forms.as_text([(name, 1, {"sum": field}), ("b.png", 1, {"sum": field})], ["sum"], "json")
+    assert exporters.as_text(documents, "txt").count("\n") == 2
+    assert is_harmless(exporters.as_text(documents, "txt"))
+    fields = forms.form_of("json", ["sum"]).text(sheets)
     for plain in (exporters.as_text(documents, "json"), kept.getvalue(), fields):
         assert len(json.loads(plain)) == 2
         plain.encode()  # what is no UTF-8 does not stop it
-    hocr = exporters.hocr(documents)
+    hocr = exporters.as_text(documents, "hocr")
     assert is_harmless(hocr)
     pages = ET.fromstring(hocr).findall(".//*[@class='ocr_page']")
     assert [page.attrib["title"].split("; ")[1:] for page in pages][1] == [
@@ -157,3 +160,65 @@ def test_overlays_of_further_pages_take_no_neighbours_place(sheet: np.ndarray, t
     page.resize((30, 20)).save(folder / "a-page2.png")
     assert run_cli("read", folder, "--draw", drawn)[0] == 0
     assert sorted(path.name for path in drawn.iterdir()) == ["a-page2-2.png", "a-page2.png", "a.png"]
+
+
+FORMS = ("txt", "json", "csv", "tsv", "hocr")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_written_part_by_part_is_what_is_written_at_once(form: str, sheet: np.ndarray, tmp_path: Path) -> None:
+    documents = [("a.png", inkdigits.read(sheet, "line")), ("b.png", inkdigits.read(sheet[:, ::-1], "line"))]
+    path = tmp_path / f"kept.{form}"
+    with exporters.form_of(form, several=True).growing(path) as add:
+        for document in documents:
+            add(document)
+    assert path.read_text(encoding="utf-8") == exporters.as_text(documents, form)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_was_read_before_a_stop_is_kept(
+    form: str, sheet: np.ndarray, tmp_path: Path, run_cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        Image.fromarray(sheet).save(tmp_path / f"{number}.png")
+    output = tmp_path / f"kept.{form}"
+    output.write_text("of the last time")
+    real, calls = Reader.read_many, []
+
+    def read_many(self: Reader, *arguments: Any, **named: Any) -> list[Any]:
+        calls.append(1)
+        if len(calls) > 3:
+            raise KeyboardInterrupt
+        return real(self, *arguments, **named)
+
+    monkeypatch.setattr("inkdigits.cli.read._BATCH", 1)
+    monkeypatch.setattr(Reader, "read_many", read_many)
+    code, _, said = run_cli("read", *sorted(tmp_path.glob("*.png")), "-o", output)
+    assert code == 130
+    assert f"kept.{form}.part holds 3 of 5 pictures" in said
+    assert output.read_text() == "of the last time"
+    kept = (tmp_path / f"kept.{form}.part").read_text(encoding="utf-8")
+    if form == "json":
+        assert len(json.loads(kept)) == 3
+    elif form == "hocr":
+        assert len(ET.fromstring(kept).findall(".//*[@class='ocr_page']")) == 3
+    else:
+        assert kept.count("2.png") >= 1
+        assert "3.png" not in kept
+
+
+def test_a_killed_reading_leaves_what_it_has_done(sheet: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "kept.csv"
+    reading = inkdigits.read(sheet, "line")
+    with exporters.form_of("csv").growing(path) as add:
+        add(("a.png", reading))
+        assert (tmp_path / "kept.csv.part").read_text() == exporters.as_text([("a.png", reading)], "csv")
+
+
+def test_no_part_of_what_is_written_is_read(sheet: np.ndarray, tmp_path: Path, run_cli: Cli) -> None:
+    picture = tmp_path / "kept.csv.part"
+    Image.fromarray(sheet).save(picture, "PNG")
+    before = picture.read_bytes()
+    code, _, said = run_cli("read", picture, "-o", tmp_path / "kept.csv")
+    assert (code, "is to be read" in said, picture.read_bytes() == before) == (2, True, True)
