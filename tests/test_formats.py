@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import pickle
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -206,31 +205,6 @@ def test_faulty_predictions_are_named(tmp_path: Path, content: str, message: str
 
 
 # --- Pickle -------------------------------------------------------------------------------------------------------
-
-
-class Evil:
-    def __reduce__(self) -> tuple[object, ...]:
-        import os
-
-        return os.system, ("touch evil",)
-
-
-@pytest.mark.parametrize("protocol", [3, 4])
-def test_arrays_are_unpickled_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: int) -> None:
-    monkeypatch.chdir(tmp_path)
-    arrays = (np.arange(6, dtype=np.float32).reshape(2, 3), np.arange(2))
-    found = formats.unpickle_arrays(pickle.dumps([arrays], protocol))
-    np.testing.assert_array_equal(found[0][0], arrays[0])
-    np.testing.assert_array_equal(found[0][1], arrays[1])
-    for content in (pickle.dumps(Evil(), protocol), pickle.dumps([arrays, Evil()], protocol), b"", b"junk"):
-        with pytest.raises(DataError, match="refused"):
-            formats.unpickle_arrays(content)
-    assert not (tmp_path / "evil").exists()
-
-
-def test_an_array_of_objects_cannot_smuggle_anything_in() -> None:
-    with pytest.raises(DataError):
-        formats.unpickle_arrays(pickle.dumps(np.array([Evil()], object)))
 
 
 @pytest.mark.parametrize("field", ["0\x1c", "\x1f1", "1\u2009", "+1", "1_0", "١"])

@@ -62,6 +62,6 @@ def prepare(name: str, project: Project | None = None, transpose: bool = False) 
     made_from = {
         "source": name,
         "preparation": preparation.VERSION,
-        "inputs": {path: [stat.st_size, stat.st_mtime_ns] for path, stat in stats.items()},
+        "inputs": {path: [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] for path, stat in stats.items()},
     }
     return dataset.kept(project.interim / f"{source.slug}.npz", made_from, lambda: source.fetch(project.raw).splits)

@@ -32,5 +32,7 @@ class Kaggle(Source):
         splits: dict[str, Split] = {}
         for file in files:
             images, labels = formats.read_kaggle_csv(file)
+            if labels is None and file.name == "train.csv":
+                raise DataError(f"{file} has no column 'label' to learn from: is it a copy of test.csv? Download it again")
             splits["test" if labels is None or file.name == "test.csv" else "train"] = Split(images, labels)
         return Dataset(self.kind, splits)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -62,6 +63,26 @@ def test_a_changed_local_file_is_read_again(project: Project, sample: Dataset, t
     assert len(make_features(f"kaggle:{path}").split("train")) == 92
     write_kaggle(path, *sample.split("train").take(np.arange(240)).labelled())
     assert len(make_features(f"kaggle:{path}").split("train")) == 220
+
+
+def test_a_change_of_the_same_size_and_time_is_seen(project: Project, sample: Dataset, tmp_path: Path) -> None:
+    path, train = tmp_path / "train.csv", sample.split("train")
+    images, labels = train.take(np.arange(100)).labelled()
+    write_kaggle(path, images, labels)
+    before, size = path.stat(), path.stat().st_size
+    sources.prepare(f"kaggle:{path}")
+    write_kaggle(path, images, labels[::-1])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (size, before.st_mtime_ns)
+    np.testing.assert_array_equal(sources.prepare(f"kaggle:{path}").split("train").labels, labels[::-1])
+
+
+def test_kaggles_train_csv_without_labels(project: Project, sample: Dataset, tmp_path: Path) -> None:
+    images = sample.split("test").images[:10]
+    for name in ("train.csv", "test.csv"):
+        write_kaggle(tmp_path / name, images, None)
+        with pytest.raises(DataError, match=r"train.csv has no column 'label'"):
+            sources.prepare(f"kaggle:{tmp_path}")
 
 
 def test_idx_folder_and_transpose(project: Project, sample: Dataset, tmp_path: Path) -> None:
