@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +124,7 @@ def load(path: Path) -> Dataset:
         names = [name.removesuffix("_images") for name in arrays if name.endswith("_images")]
         parts = [(arrays[f"{n}_images"], arrays.get(f"{n}_labels"), arrays.get(f"{n}_writers")) for n in names]
         return Dataset(path.stem, {name: Split(*columns) for name, columns in zip(names, parts, strict=True)})
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy has no exception of its own for what it cannot read
         raise DataError(f"{path} is no data set of inkdigits ({error}): delete it and make it again") from None
 
 

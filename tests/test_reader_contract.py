@@ -145,12 +145,12 @@ def test_eight_threads_read_what_one_reads_and_leave_the_process_as_it_was(tmp_p
     faults: list[str] = []
 
     def read(number: int) -> None:
-        for i in range(60):
+        for i in range(30):
             place = (i + number) % len(work)
             reading = reader.read(*work[place])  # type: ignore[arg-type]
             if reading.to_json() != wanted[place]:
                 faults.append(f"thread {number}, reading {i}")
-            if i % 20 == 0:
+            if i % 10 == 0:
                 reading.save(tmp_path / f"{number}-{i}.json")
             if warnings.filters != filters:
                 faults.append("filters of warnings changed")
