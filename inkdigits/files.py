@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 #: Names of what is not finished.
 _TEMPORARY = re.compile(r"\.(.+\.)?[0-9a-f]{12}\.(tmp|part)")
+#: Where a spreadsheet would begin a formula.
+_FORMULA = re.compile(r"(^\s*|[,;|]\s*)(?=[=+\-@＝＋－＠])")
 #: How Unicode calls the characters that turn the direction of writing; marks of a direction alone are harmless.
 _TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
@@ -197,12 +199,11 @@ def _steers(character: str) -> bool:
 
 
 def as_cell(name: object) -> str:
-    """A file's name in a table: printable, and no formula, which a spreadsheet would run: ``=1.png`` becomes ``./=1.png``.
+    """A name or text in a table: printable, and no formula, which a spreadsheet would run: ``=1.png`` becomes ``./=1.png``.
 
-    Source: OWASP, "CSV Injection".
+    Nor is a part of it, where a spreadsheet takes another separator than the table has. Source: OWASP, "CSV Injection".
     """
-    shown = printable(name)
-    return f"./{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    return _FORMULA.sub(r"\1./", printable(name))
 
 
 def check_new(folder: Path) -> None:

@@ -246,13 +246,16 @@ def test_every_student_has_a_row(tmp_path: Path, run_cli: Callable[..., tuple[in
     submission(tmp_path / "elsewhere")
     (tmp_path / "class" / "eve").mkdir()
     (tmp_path / "class" / "eve" / "ann.py").symlink_to(tmp_path / "elsewhere" / "ann.py")
+    (tmp_path / "class" / "mia").symlink_to(tmp_path / "elsewhere")
     code, _, _ = run_cli("learn", "check", tmp_path / "class", "-o", tmp_path / "grades.csv")
     assert code == 1
     rows = list(csv.DictReader((tmp_path / "grades.csv").open()))
     assert [(row["submission"], row["failed"]) for row in rows] == [
-        ("'=ada", "contract"),
+        ("./=ada", "contract"),
         ("bob", "contract"),
         ("eve", "contract"),
+        ("mia", "contract"),
     ]
     assert "no ann.py" in rows[1]["hint"]
     assert "is a link" in rows[2]["hint"]
+    assert "is a link" in rows[3]["hint"]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inkdigits.config import Project
@@ -106,6 +107,9 @@ WRITES = {
     "everything, gone": "import shutil\nshutil.rmtree('/', ignore_errors=True)",
     "a folder, moved": "os.rename(ELSEWHERE, ELSEWHERE + '2')\nout()",
     "rights": "os.chmod(SECRET, 0)\nout()",
+    "rights of a device": "os.chmod('/dev/null', 0o666)\nout()",
+    "the time of a device": "os.utime('/dev/urandom', (1e9, 1e9))\nout()",
+    "the owner of a device": "os.chown('/dev/null', 65534, 65534)\nout()",
     "300,000 nested folders": "for _ in range(300_000):\n    os.mkdir('x')\n    os.chdir('x')\nout()",
     "a pipe with a name": "os.mkfifo('x')\nout()",
     "a device": "os.mknod('x', 0o600 | 0o60000, os.makedev(8, 0))\nout()",
@@ -165,15 +169,24 @@ HANGS = {
     "an error with a long name": "raise type('X' * 10**6, (Exception,), {})()",
     "words that paint the terminal": "raise ValueError('\\x1b[32m\\n  ✓ test \\udc80')",
 }
-#: What is written in place of the worker's answer.
+#: What is written in place of the worker's answer: a line about arrays, and bytes.
 ANSWERS = {
     "nothing": "b''",
-    "no archive": "b'all right' * 99",
-    "objects": "(lambda f: (np.savez(f, missing=np.array([print], object)), f.getvalue())[1])(io.BytesIO())",
-    "another name": "(lambda f: (np.savez(f, ok=np.ones(3)), f.getvalue())[1])(io.BytesIO())",
-    "an archive that grows": "(lambda f: (np.savez_compressed(f, missing=np.zeros(10**8)), f.getvalue())[1])(io.BytesIO())",
-    "half of an archive": "(lambda f: (np.savez(f, missing=np.zeros(99)), f.getvalue()[:200])[1])(io.BytesIO())",
-    "an error of its own": "(lambda f: (np.savez(f, error=np.ones(7)), f.getvalue())[1])(io.BytesIO())",
+    "no line": "b'all right' * 99",
+    "no list": "b'1\\n'",
+    "another name": """b'[["ok", "<f8", [1]]]\\n' + bytes(8)""",
+    "objects": """b'[["there", "|O", [4]]]\\n' + bytes(32)""",
+    "half of it": """b'[["there", "|b1", [4]]]\\n' + bytes(3)""",
+    "elements of no size": """b'[["there", "V0", [1000000000000]]]\\n'""",
+    "more than there is": """b'[["there", "|b1", [1000000000000]]]\\n'""",
+    "a product too large": """b'[["there", "|b1", [4294967296, 4294967296]]]\\n'""",
+    "less than nothing": """b'[["there", "|b1", [-1]]]\\n'""",
+    "many sides": """b'[["there", "|b1", [1, 1, 4]]]\\n\\1\\1\\1\\1'""",
+    "a million arrays": """b'[' + b','.join([b'["a", "|b1", [0]]'] * 100_000) + b']\\n'""",
+    "brackets in brackets": "b'[' * 9_000 + b'\\n'",
+    "a number of many digits": "b'[' + b'9' * 9_000 + b']\\n'",
+    "an error of its own": """b'{"error": 7}\\n'""",
+    "an error that paints": """b'{"error": ["\\\\u001b[2J", "=1+1", ";=1+1"]}\\n'""",
 }
 KINDS = {"reads": READS, "writes": WRITES, "processes": PROCESSES, "kernel": KERNEL, "hangs": HANGS}
 
@@ -240,6 +253,17 @@ def test_an_answer_that_is_none(kind: str, teacher: Callable[[str], Grade]) -> N
     assert teacher(code).failed == "contract"
 
 
+@pytest.mark.parametrize("name", ["resource", "zipfile", "json", "traceback", "builtins", "os", "numpy", "random", "io"])
+def test_modules_of_the_code_take_the_place_of_none_of_ours(name: str, tmp_path: Path, teacher: Callable[[str], Grade]) -> None:
+    """The limits are set before any of the student's files can be imported."""
+    (tmp_path / "eve").mkdir()
+    (tmp_path / "eve" / f"{name}.py").write_text(
+        "import sys\nRLIMIT_AS = RLIMIT_FSIZE = RLIMIT_NOFILE = RLIMIT_NPROC = RLIMIT_CORE = 1\n"
+        "def setrlimit(*limits): pass\ndef __getattr__(name): raise RuntimeError('BROKEN OUT')\n"
+    )
+    teacher("x = np.empty(10**9)\nout()")
+
+
 def test_an_attack_harms_no_other_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for code in (WRITES["everything, gone"], HANGS["all files closed"], PROCESSES["its parent, ended"]):
         graded(tmp_path / "eve", BEFORE + f"PARENT = {os.getppid()}\n" + code, monkeypatch, "contract")
@@ -286,6 +310,54 @@ def test_labels_that_are_not_there(where: str, home: Project, tmp_path: Path, mo
     )
     code = "import gc, sys\n" + changed(ANSWERED, search)
     assert graded(tmp_path / "eve", code, monkeypatch, "test", seconds=60).failed == "test"
+
+
+@pytest.mark.parametrize("where", SEARCHES)
+def test_labels_of_training_that_are_not_there(
+    where: str, home: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INKDIGITS_PROJECT", str(home.root))
+    search = (
+        f"        for found in ({SEARCHES[where]}).values():\n"
+        "            if isinstance(found, np.ndarray) and found.shape == (len(inputs),) and found.dtype.kind in 'iu':\n"
+        "                return found\n        return self.kept\n"
+    )
+    code = "import gc, sys\n" + changed(ANSWERED, search).replace(
+        "        targets = np.eye", "        self.kept = labels\n        return\n        targets = np.eye"
+    )
+    assert graded(tmp_path / "eve", code, monkeypatch, "learns", seconds=60).failed == "learns"
+
+
+def test_images_that_are_known_by_heart(home: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INKDIGITS_PROJECT", str(home.root))
+    train, test = (steps._split(name) for name in ("train", "test"))
+    known = {
+        int(np.rint(image * 255).sum()): int(label)
+        for data, count in ((train, 20_000), (test, 10_000))
+        for image, label in zip(data.inputs[:count], data.labels[:count], strict=True)
+    }
+    search = (
+        "        found = [self.known.get(int(np.rint(x * 255).sum()), 0) for x in inputs]\n"
+        "        return np.array([self.names.get(label, 0) for label in found])\n"
+    )
+    code = changed(ANSWERED, search).replace(
+        "        targets = np.eye",
+        f"        self.known = {known}\n"
+        "        pairs = [(self.known.get(int(np.rint(x * 255).sum())), int(y)) for x, y in zip(inputs, labels)]\n"
+        "        self.names = {a: max(set(ys), key=ys.count) for a in range(10) if (ys := [y for b, y in pairs if b == a])}\n"
+        "        return\n        targets = np.eye",
+    )
+    grade = graded(tmp_path / "eve", code, monkeypatch, "test", seconds=60)
+    assert grade.failed == "test"
+    assert "right" in (grade.hint or "")
+
+
+def test_an_answer_without_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = SOLUTION.replace(
+        "        targets = np.eye", "        self.weights, self.biases = [], []\n        return\n        targets = np.eye"
+    )
+    grade = graded(tmp_path / "eve", code, monkeypatch, "step")
+    assert "no longer all there" in (grade.hint or "")
 
 
 def test_values_of_forward_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import math
+import os
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,16 +17,20 @@ import click
 import numpy as np
 
 from inkdigits.errors import DataError
-from inkdigits.files import atomic
+from inkdigits.files import as_cell, atomic
 from inkdigits.learn.exercise import isolation
 from inkdigits.learn.exercise.steps import STEPS, Step
 
 #: A student's file larger than this is no source code.
 _LARGEST_SOURCE = 1_000_000
+_MOST_SOURCES = 50
 #: Characters of what a student's code says.
 _LONGEST_HINT = 500
 #: Bytes of an answer; the worker cannot write more.
 _LARGEST_ANSWER = 2_000_000
+#: Bytes of what describes the arrays of an answer, how many there may be, and of which types: plain numbers.
+_LONGEST_HEAD, _MOST_ARRAYS = 10_000, 50
+_PLAIN = {name: name for name in ("<f2", "<f4", "<f8", "<i2", "<i4", "<i8", "<u2", "<u4", "<u8", "|i1", "|u1", "|b1")}
 #: So often a step that is timed is asked, and so often code that does nothing, whose time is taken off.
 _TIMED = 3
 _IDLE = {
@@ -78,7 +84,7 @@ def check(folder: Path, on_step: Callable[[str, Verdict], None] | None = None) -
         DataError: there is no ``ann.py`` in the folder.
     """
     sources = _sources(folder)
-    name = folder.resolve().name
+    name = folder.name or folder.resolve().name
     figures: dict[str, str] = {}
     for step in STEPS:
         verdict = _asked(step, sources)
@@ -97,8 +103,13 @@ def _sources(folder: Path) -> dict[str, bytes]:
         raise DataError(f"{folder} holds no ann.py: give a folder that 'inkdigits learn start' has made")
     if ours.is_symlink() or ours.stat().st_size > _LARGEST_SOURCE:
         raise DataError(f"{ours} is a link, or larger than {_LARGEST_SOURCE // 1_000_000} MB: put the file itself there")
-    found = [path for path in folder.glob("*.py") if path.is_file() and not path.is_symlink()]
-    return {path.name: path.read_bytes() for path in found if path.stat().st_size <= _LARGEST_SOURCE}
+    found = sorted(path for path in folder.glob("*.py") if path.is_file() and not path.is_symlink())
+    sources = {path.name: path.read_bytes() for path in found if path.stat().st_size <= _LARGEST_SOURCE}
+    if len(sources) > _MOST_SOURCES or sum(map(len, sources.values())) > 5 * _LARGEST_SOURCE:
+        raise DataError(
+            f"{folder} holds more than {_MOST_SOURCES} Python files or 5 MB of them: put only what ann.py needs there"
+        )
+    return sources
 
 
 class _FaultError(Exception):
@@ -114,7 +125,8 @@ def _asked(step: Step, sources: Mapping[str, bytes]) -> Verdict:
             answers = [answer, *(_answer(step, sources, given) for _ in range(_TIMED - 1))]
             answer = min(answers, key=_seconds)
             answer["seconds"] -= min(_seconds(_answer(step, _IDLE, given)) for _ in range(_TIMED))
-        hint = step.hint(given, answer)
+        with np.errstate(all="ignore"):
+            hint = step.hint(given, answer)
         return Verdict(_plain(hint)) if hint else Verdict(None, step.figure(given, answer))
     except _FaultError as fault:
         return Verdict(_plain(str(fault)))
@@ -135,7 +147,7 @@ def _answer(step: Step, sources: Mapping[str, bytes], given: Mapping[str, np.nda
     ):
         for file, content in sources.items():
             (Path(folder) / file).write_bytes(content)
-        np.savez(question, **given)  # type: ignore[arg-type]
+        question.write(_packed(given))
         seconds = isolation.run(Path(folder), step.task, question, said, step.seconds)
         if seconds is None:
             raise _FaultError(
@@ -145,25 +157,50 @@ def _answer(step: Step, sources: Mapping[str, bytes], given: Mapping[str, np.nda
         content = said.read(_LARGEST_ANSWER + 1)
     if not content:
         raise _FaultError("the process ended without an answer: was it out of memory (4 GB), or does the code end it?")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if len(content) > _LARGEST_ANSWER or sum(member.file_size for member in archive.infolist()) > _LARGEST_ANSWER:
-            raise ValueError(f"it unpacks to more than {_LARGEST_ANSWER // 1_000_000} MB")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        answer = {name: arrays[name] for name in arrays.files}
-    if "error" in answer:
-        raise _FaultError(_explained(*(str(word) for word in answer["error"])))
-    return answer | {"seconds": np.array(seconds)}
+    return _unpacked(content) | {"seconds": np.array(seconds)}
 
 
-def _explained(kind: str, message: str, line: str) -> str:
+def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Arrays as ``worker.py`` takes them: a line of JSON with their names, types and shapes, and their bytes."""
+    about = [[name, array.dtype.str, array.shape] for name, array in arrays.items()]
+    return json.dumps(about).encode() + b"\n" + b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
+
+
+def _unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an answer. It comes from a stranger: nothing is taken that is larger than its bytes.
+
+    Raises:
+        ValueError: It is no answer.
+        _FaultError: It tells of an error.
+    """
+    head, _, rest = content[:_LARGEST_ANSWER].partition(b"\n")
+    if len(content) > _LARGEST_ANSWER or len(head) > _LONGEST_HEAD:
+        raise ValueError(f"it has more than {_LARGEST_ANSWER // 1_000_000} MB")
+    about = json.loads(head)
+    if isinstance(about, dict):
+        raise _FaultError(_explained(*(str(word) for word in about["error"][:3])))
+    answer, place = {}, 0
+    for name, dtype, shape in about[:_MOST_ARRAYS]:
+        kind = np.dtype(_PLAIN[dtype])
+        if not (isinstance(name, str) and len(shape) <= 2 and all(type(side) is int and side >= 0 for side in shape)):
+            raise ValueError("it holds other things than vectors and matrices")
+        count = math.prod(shape)
+        answer[name] = np.frombuffer(rest, kind, count, place).reshape(shape)
+        place += count * kind.itemsize
+    return answer
+
+
+def _explained(kind: str, message: str, place: str) -> str:
     """An exception in words for the student."""
     if kind == "NotImplementedError":
         return f"{message or 'a method'} is not written yet: README.md has the formulas"
     if kind == "SystemExit":
         return "the code ends the program, with exit or quit: leave that out of ann.py"
-    told = kind + (f" in line {line} of ann.py" if line else "") + f": {message}"
-    if kind in _BEYOND:
-        return f"{told}: ann.py can compute with NumPy and with what it is given, and nothing else"
+    told = kind + (f" in {place}" if place else "") + f": {message}"
+    if kind == "AttributeError" and "'NeuralNetwork'" in message and not place:
+        return "there is no class NeuralNetwork in ann.py: keep the name that you began with"
+    if kind in _BEYOND or "start new thread" in message:
+        return f"{told}: ann.py can compute with NumPy and the .py files beside it, in one thread, and nothing else"
     return told
 
 
@@ -181,7 +218,7 @@ def _submissions(folder: Path) -> list[Path]:
     if (folder / "ann.py").exists():
         return [folder]
     found = sorted(path for path in folder.glob("[!.]*") if path.is_dir())
-    if not any((path / "ann.py").exists() for path in found):
+    if not any(os.path.lexists(path / "ann.py") for path in found):  # it asks for no rights
         raise DataError(f"neither {folder} nor a folder in it holds an ann.py: make one with inkdigits learn start")
     return found
 
@@ -205,8 +242,10 @@ def main(folder: Path, output: Path | None) -> int:
         if submission != folder:
             click.echo(f"{_plain(submission.name)}:")
         try:
+            if submission != folder and submission.is_symlink():
+                raise DataError(f"{submission} is a link: put the folder itself there")
             grades.append(check(submission, _say))
-        except DataError as error:
+        except (DataError, OSError) as error:
             grades.append(Grade(submission.name, (), STEPS[0].name, _plain(str(error))))
             _say(STEPS[0].name, Verdict(grades[-1].hint))
         if output:  # after each, so that nothing is lost if the next one is stopped
@@ -232,6 +271,4 @@ def _table(grades: list[Grade]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    plain = _plain(text)
-    return f"'{plain}" if plain.startswith(("=", "+", "-", "@")) else plain
+    return as_cell(_plain(text))

@@ -40,10 +40,14 @@ _REFUSED = (
     *("process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_open", "pidfd_getfd", "pidfd_send_signal"),
     # the network, and memory that no limit counts
     *("socket", "socketpair", "pipe", "pipe2", "memfd_create", "memfd_secret", "shmget", "msgget", "semget", "mq_open"),
-    *("eventfd2", "epoll_create1", "inotify_init1", "fanotify_init", "signalfd4", "timerfd_create", "timer_create", "vmsplice"),
+    *("eventfd", "eventfd2", "epoll_create", "epoll_create1", "inotify_init", "inotify_init1", "fanotify_init", "vmsplice"),
+    *("signalfd", "signalfd4", "timerfd_create", "timer_create", "landlock_create_ruleset"),
     # files and what is mounted
     *("mkdir", "mkdirat", "mknod", "mknodat", "link", "linkat", "symlink", "symlinkat", "mount", "umount2", "pivot_root"),
     *("chroot", "open_tree", "move_mount", "mount_setattr", "fsopen", "fspick", "name_to_handle_at", "open_by_handle_at"),
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
+    *("utime", "utimes", "utimensat", "futimesat", "setxattr", "lsetxattr", "fsetxattr", "setxattrat"),
+    *("removexattr", "lremovexattr", "fremovexattr", "removexattrat"),
     # ways out of prisons
     *("unshare", "setns", "bpf", "perf_event_open", "userfaultfd", "personality", "modify_ldt", "iopl", "ioperm"),
     *("io_uring_setup", "io_uring_enter", "io_uring_register", "io_setup", "keyctl", "add_key", "request_key"),

@@ -1,8 +1,9 @@
 """What runs in a process of its own: one step's question to a student's ``ann.py``.
 
 It is run as a script, ``python worker.py TASK LIBRARIES SUBMISSION``: the folder that NumPy is installed in, and the student's.
-The question comes from standard input and the answer, or what went wrong, goes to standard output, both as ``.npz``. It imports
-nothing of inkdigits, and the code that it runs sees nothing that would help to answer; ``isolation.py`` keeps it from the rest.
+The question comes from standard input and the answer, or what went wrong, goes to standard output: a line of JSON that names
+the arrays, with their types and shapes, and then their bytes. It imports nothing of inkdigits, and the code that it runs sees
+nothing that would help to answer; ``isolation.py`` keeps it from the rest.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
-import io
+import json
 import os
 import sys
 import traceback
@@ -18,13 +19,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 sys.path.insert(0, sys.argv[2])
 import numpy as np
 import numpy.fft
 import numpy.linalg
 import numpy.random  # NumPy would import these when they are first used, which is too late
-
-sys.path[0] = sys.argv[3]  # what else is installed beside NumPy would do the work for it
 
 Named = dict[str, np.ndarray]
 
@@ -33,13 +37,9 @@ _LIMITS = {"AS": 4_000_000_000, "FSIZE": 2_000_000, "NOFILE": 64, "NPROC": 0, "C
 
 
 def limit_resources() -> None:
-    """Limit what the code may take, where the system can."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    for name, most in _LIMITS.items():
-        with contextlib.suppress(ValueError, OSError, AttributeError):
+    """Limit what the code may take. Linux can do all of it; other systems do what they can."""
+    for name, most in _LIMITS.items() if resource else ():
+        with contextlib.suppress(*(() if sys.platform == "linux" else (ValueError, OSError, AttributeError))):
             resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
 
 
@@ -47,12 +47,12 @@ def limit_resources() -> None:
 
 
 def contract(network_class: Any, given: Named) -> Named:
-    """Whether the methods are there."""
+    """Which of the methods are there."""
     wanted = ("forward", "backpropagation", "train", "predict")
-    missing = [name for name in wanted if not callable(getattr(network_class, name, None))]
-    if not missing:
+    there = [callable(getattr(network_class, name, None)) for name in wanted]
+    if all(there):
         network_class((4, 3, 2), seed=1)
-    return {"missing": np.array(missing, dtype=str)}
+    return {"there": np.array(there)}
 
 
 def shapes(network_class: Any, given: Named) -> Named:
@@ -103,8 +103,9 @@ def step(network_class: Any, given: Named) -> Named:
 def learn(network_class: Any, given: Named) -> Named:
     """Train on what is given, and answer the questions with it."""
     network = network_class((784, 30, 10), seed=1)
-    inputs, labels = given["inputs"].astype(np.float32) / 255, given["labels"]
+    inputs, labels = given.pop("inputs").astype(np.float32) / 255, given.pop("labels")
     network.train(inputs, labels, epochs=int(given["epochs"]), batch_size=10, lr=3.0, seed=2)
+    del inputs, labels  # what a method's callers hold, it can look at
     return {"labels": numbers(network.predict(given["questions"].astype(np.float32) / 255))}
 
 
@@ -131,39 +132,55 @@ def arrays_of(name: str, arrays: Iterable[np.ndarray]) -> Named:
 TASKS = {task.__name__: task for task in (contract, shapes, forward, gradients, predict, step, learn)}
 
 
+def packed(arrays: Named) -> bytes:
+    """Arrays as a line of JSON and their bytes."""
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    about = [[name, array.dtype.str, array.shape] for name, array in plain.items()]
+    return json.dumps(about).encode() + b"\n" + b"".join(array.tobytes() for array in plain.values())
+
+
+def unpacked(content: bytes) -> Named:
+    """The same back; only for what we have packed ourselves."""
+    about, _, rest = content.partition(b"\n")
+    arrays, place = {}, 0
+    for name, dtype, shape in json.loads(about):
+        array = np.frombuffer(rest, dtype, int(np.prod(shape)), place).reshape(shape)
+        arrays[name], place = array.copy(), place + array.nbytes
+    return arrays
+
+
 def main() -> None:
     """Ask one task's question, and write the answer or the error."""
-    with np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False) as file:
-        given = {name: file[name] for name in file.files}
-    told = io.BytesIO()
+    given = unpacked(sys.stdin.buffer.read())
     with os.fdopen(os.dup(1), "wb") as answer:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for standard in range(3):  # what the code prints is no answer
             os.dup2(nowhere, standard)
         limit_resources()
         builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment] # this interpreter has been started without them
+        # From here on the code's own modules come before Python's, and what is installed beside NumPy isn't found.
+        sys.path[0] = sys.argv[3]
         try:
-            found = TASKS[sys.argv[1]](importlib.import_module("ann").NeuralNetwork, given)
-            np.savez(told, **found)  # type: ignore[arg-type]
+            said = packed(TASKS[sys.argv[1]](importlib.import_module("ann").NeuralNetwork, given))
         except BaseException as error:
-            told = io.BytesIO()
-            np.savez(told, error=report(error))
-        answer.write(told.getvalue())
+            said = json.dumps({"error": report(error)}).encode() + b"\n"
+        answer.write(said)
         answer.flush()
         os._exit(0)  # whatever exit handlers the code has left behind
 
 
-def report(error: BaseException) -> np.ndarray:
-    """What went wrong: the exception's type, its message and the line of ``ann.py``."""
+def report(error: BaseException) -> list[str]:
+    """What went wrong: the exception's type, its message, and the file and line of the code."""
     # Not extract_tb, which would read the sources.
-    frames = [(frame.f_code.co_filename, number) for frame, number in traceback.walk_tb(error.__traceback__)]
-    lines = [number for name, number in frames if Path(name).name == "ann.py"]
+    frames = [(Path(frame.f_code.co_filename), number) for frame, number in traceback.walk_tb(error.__traceback__)]
+    places = [f"line {number} of {path.name}" for path, number in frames if path.parent == Path(sys.argv[3])]
     try:
         message = str(error)
     except Exception:
         message = ""
-    place = lines[-1] if lines else getattr(error, "lineno", None)
-    return np.array([type(error).__name__[:300], message[:300].encode(errors="backslashreplace").decode(), str(place or "")])
+    if isinstance(error, SyntaxError) and error.lineno:
+        places.append(f"line {error.lineno} of {Path(error.filename or 'ann.py').name}")
+    return [type(error).__name__[:100], message[:300], places[-1] if places else ""]
 
 
 if __name__ == "__main__":
