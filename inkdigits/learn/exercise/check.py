@@ -30,7 +30,7 @@ _LONGEST_HINT = 500
 _LARGEST_ANSWER = 2_000_000
 #: Bytes of what describes the arrays of an answer, how many there may be, and of which types: plain numbers.
 _LONGEST_HEAD, _MOST_ARRAYS = 10_000, 50
-_PLAIN = {name: name for name in ("<f2", "<f4", "<f8", "<i2", "<i4", "<i8", "<u2", "<u4", "<u8", "|i1", "|u1", "|b1")}
+_PLAIN = frozenset(("<f2", "<f4", "<f8", "<i2", "<i4", "<i8", "<u2", "<u4", "<u8", "|i1", "|u1", "|b1"))
 #: So often a step that is timed is asked, and so often code that does nothing, whose time is taken off.
 _TIMED = 3
 _IDLE = {
@@ -103,13 +103,13 @@ def _sources(folder: Path) -> dict[str, bytes]:
         raise DataError(f"{folder} holds no ann.py: give a folder that 'inkdigits learn start' has made")
     if ours.is_symlink() or ours.stat().st_size > _LARGEST_SOURCE:
         raise DataError(f"{ours} is a link, or larger than {_LARGEST_SOURCE // 1_000_000} MB: put the file itself there")
-    found = sorted(path for path in folder.glob("*.py") if path.is_file() and not path.is_symlink())
-    sources = {path.name: path.read_bytes() for path in found if path.stat().st_size <= _LARGEST_SOURCE}
-    if len(sources) > _MOST_SOURCES or sum(map(len, sources.values())) > 5 * _LARGEST_SOURCE:
+    found = [path for path in sorted(folder.glob("*.py")) if path.is_file() and not path.is_symlink()]
+    sizes = {path: size for path in found if (size := path.stat().st_size) <= _LARGEST_SOURCE}
+    if len(sizes) > _MOST_SOURCES or sum(sizes.values()) > 5 * _LARGEST_SOURCE:
         raise DataError(
             f"{folder} holds more than {_MOST_SOURCES} Python files or 5 MB of them: put only what ann.py needs there"
         )
-    return sources
+    return {path.name: path.read_bytes() for path in sizes}
 
 
 class _FaultError(Exception):
@@ -181,12 +181,15 @@ def _unpacked(content: bytes) -> dict[str, np.ndarray]:
         raise _FaultError(_explained(*(str(word) for word in about["error"][:3])))
     answer, place = {}, 0
     for name, dtype, shape in about[:_MOST_ARRAYS]:
-        kind = np.dtype(_PLAIN[dtype])
-        if not (isinstance(name, str) and len(shape) <= 2 and all(type(side) is int and side >= 0 for side in shape)):
-            raise ValueError("it holds other things than vectors and matrices")
-        count = math.prod(shape)
-        answer[name] = np.frombuffer(rest, kind, count, place).reshape(shape)
-        place += count * kind.itemsize
+        if not (
+            isinstance(name, str)
+            and dtype in _PLAIN
+            and len(shape) <= 2
+            and all(type(side) is int and side >= 0 for side in shape)
+        ):
+            raise ValueError("it holds other things than vectors and matrices of plain numbers")
+        answer[name] = np.frombuffer(rest, dtype, math.prod(shape), place).reshape(shape)
+        place += answer[name].nbytes
     return answer
 
 
