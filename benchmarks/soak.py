@@ -79,7 +79,7 @@ def main() -> None:
                     done += 1
                     outcomes[outcome] += 1
                     bar.update()
-                    if done == early or done % max(1, args.count // 10) == 0:
+                    if done == early or (done > early and done % max(1, args.count // 10) == 0):
                         gc.collect()
                         memory.append(memory_mb())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from inkdigits.errors import UsageError
@@ -19,8 +19,13 @@ def form_of(form: str, names: Sequence[str]) -> Form[Sheet]:
     Raises:
         UsageError: There is no such form.
     """
+
+    def plain(sheet: Sheet) -> object:
+        source, page, found = sheet
+        return {"source": printable(source), "page": page, "fields": {name: found[name].to_dict() for name in names}}
+
     if form == "json":
-        return json_list(_plain(names))
+        return json_list(plain)
     if form not in ("csv", "tsv"):
         raise UsageError(f"fields cannot be written as {form or 'a file without suffix'!r}: use csv, tsv or json")
     delimiter = "," if form == "csv" else "\t"
@@ -33,11 +38,3 @@ def form_of(form: str, names: Sequence[str]) -> Form[Sheet]:
         return csv_rows([(as_cell(source), page, *shown, *sure)], delimiter)
 
     return Form(csv_rows([header], delimiter), row)
-
-
-def _plain(names: Sequence[str]) -> Callable[[Sheet], object]:
-    def plain(sheet: Sheet) -> object:
-        source, page, found = sheet
-        return {"source": printable(source), "page": page, "fields": {name: found[name].to_dict() for name in names}}
-
-    return plain

@@ -119,12 +119,11 @@ class _FaultError(Exception):
 def _asked(step: Step, sources: Mapping[str, bytes]) -> Verdict:
     """Ask one step's question in a new process, and judge the answer."""
     given = step.given()
+    question = _packed(given)
     try:
-        answer = _answer(step, sources, given)
+        answer = min((_answer(step, sources, question) for _ in range(_TIMED if step.timed else 1)), key=_seconds)
         if step.timed:
-            answers = [answer, *(_answer(step, sources, given) for _ in range(_TIMED - 1))]
-            answer = min(answers, key=_seconds)
-            answer["seconds"] -= min(_seconds(_answer(step, _IDLE, given)) for _ in range(_TIMED))
+            answer["seconds"] -= min(_seconds(_answer(step, _IDLE, question)) for _ in range(_TIMED))
         with np.errstate(all="ignore"):
             hint = step.hint(given, answer)
         return Verdict(_plain(hint)) if hint else Verdict(None, step.figure(given, answer))
@@ -138,8 +137,8 @@ def _seconds(answer: Mapping[str, np.ndarray]) -> float:
     return float(answer["seconds"])
 
 
-def _answer(step: Step, sources: Mapping[str, bytes], given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The arrays that the student's code answers, and the ``seconds`` that its process took."""
+def _answer(step: Step, sources: Mapping[str, bytes], packed: bytes) -> dict[str, np.ndarray]:
+    """The arrays that the student's code answers to a question, and the ``seconds`` that its process took."""
     with (
         tempfile.TemporaryDirectory(prefix="inkdigits-check-", ignore_cleanup_errors=True) as folder,
         tempfile.TemporaryFile() as question,
@@ -147,7 +146,7 @@ def _answer(step: Step, sources: Mapping[str, bytes], given: Mapping[str, np.nda
     ):
         for file, content in sources.items():
             (Path(folder) / file).write_bytes(content)
-        question.write(_packed(given))
+        question.write(packed)
         seconds = isolation.run(Path(folder), step.task, question, said, step.seconds)
         if seconds is None:
             raise _FaultError(
