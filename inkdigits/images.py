@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
@@ -49,8 +50,11 @@ _BYTES, _BYTES_OF_COLOURS, _BYTES_OF_COPIES = 2, 5, 10
 #: All scans of a progressive JPEG together may have so many times the pixels that a page may have.
 _SCANS = 10
 #: A marker in a JPEG that is neither a filled byte nor a place to start again; the markers of a scan and of the end; up to this
-#: one no length follows.
+#: one no length follows; those of pictures in arithmetic coding.
 _MARKER, _SCAN, _END, _START_WITHOUT_LENGTH = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])"), 0xDA, 0xD9, 0x01
+_ARITHMETIC = 0xC9, 0xCA
+#: The side of a JPEG's blocks, and what no decoder of a whole JPEG comes to read: bytes that would be noise in the picture.
+_BLOCK, _NOISE = 8, bytes(193 * number % 255 for number in range(1, 512))
 #: What the first bytes of a PDF and of the brands of HEIC look like.
 _PDF, _HEIC = b"%PDF-", (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftyphevc")
 
@@ -166,27 +170,57 @@ def _bytes_of_pixel(image: Image.Image) -> int:
     return _BYTES if image.mode in ("1", "L", "P") and not image.has_transparency_data else _BYTES_OF_COLOURS
 
 
-def _check_scans(file: BinaryIO, size: tuple[int, int], name: str, limits: Limits) -> None:
-    """Check how often a JPEG describes its pixels: its decoder keeps several scans whole, and goes through all of them."""
-    file.seek(0)
-    scans = _scans(file.read())
-    if scans > 1:
-        _check_size(size, _BYTES_OF_COPIES, name, limits)
-    if scans * size[0] * size[1] > _SCANS * limits.pixels:
-        raise ImageError(f"{name} is a JPEG of {scans} scans, which takes too long: save it again, or raise the limit pixels")
+@dataclass(frozen=True)
+class _Jpeg:
+    """The first picture in a JPEG.
 
+    Attributes:
+        content: The whole file.
+        scans: How often it describes its pixels.
+        end: Where its data end.
+        arithmetic: They are in arithmetic coding, which leaves out what can be guessed at the end.
+    """
 
-def _scans(content: bytes) -> int:
-    """How many scans the first picture in a JPEG has, whose segments are gone through as a decoder does."""
-    scans, place = 0, 2
-    while found := _MARKER.search(content, place):
-        marker, place = found[1][0], found.end()
-        if marker == _END:
-            break
-        if marker > _START_WITHOUT_LENGTH:
-            scans += marker == _SCAN
-            place += int.from_bytes(content[place : place + 2])
-    return scans
+    content: bytes
+    scans: int
+    end: int
+    arithmetic: bool
+
+    @classmethod
+    def of(cls, content: bytes) -> _Jpeg:
+        """Go through its segments as a decoder does."""
+        scans, place, arithmetic = 0, 2, False
+        while found := _MARKER.search(content, place):
+            marker, place = found[1][0], found.end()
+            if marker == _END:
+                return cls(content, scans, found.start(), arithmetic)
+            if marker > _START_WITHOUT_LENGTH:
+                scans += marker == _SCAN
+                arithmetic |= marker in _ARITHMETIC
+                place += int.from_bytes(content[place : place + 2])
+        return cls(content, scans, len(content), arithmetic)
+
+    def check_work(self, size: tuple[int, int], name: str, limits: Limits) -> None:
+        """Check how often the pixels are described: the decoder keeps several scans whole, and goes through all of them."""
+        if self.scans > 1:
+            _check_size(size, _BYTES_OF_COPIES, name, limits)
+        if self.scans * size[0] * size[1] > _SCANS * limits.pixels:
+            fix = "save it again, or raise the limit pixels"
+            raise ImageError(f"{name} is a JPEG of {self.scans} scans, which takes too long: {fix}")
+
+    def check_end(self, image: Image.Image, name: str) -> None:
+        """Check that the data reach to the last pixel: a file that was cut off and closed again decodes to an even rest.
+
+        Where the last block is even, or several scans describe it, bytes are put behind the data. Those of a whole file are
+        never come to; in one that was cut off they make another picture.
+        """
+        last = image.crop(((image.width - 1) // _BLOCK * _BLOCK, (image.height - 1) // _BLOCK * _BLOCK, *image.size))
+        if self.arithmetic or (self.scans == 1 and np.ptp(np.asarray(last), axis=(0, 1)).any()):
+            return
+        longer = _image(io.BytesIO(self.content[: self.end] + _NOISE + self.content[self.end :]))
+        longer.draft("L", None)
+        if any(one.tobytes() != other.tobytes() for (_, one), (_, other) in zip(_bands(image), _bands(longer), strict=True)):
+            raise ImageError(f"{name} was cut off, and its end is missing: use a whole file")
 
 
 def _check_pages(image: Image.Image, name: str, limits: Limits) -> int:
@@ -205,8 +239,11 @@ def _check_pages(image: Image.Image, name: str, limits: Limits) -> int:
 def _image_pages(file: BinaryIO, name: str, limits: Limits, heic: bool) -> Iterator[NDArray[np.uint8]]:
     with _heic_image(file, limits) if heic else _image(file) as image:
         count = _check_pages(image, name, limits)
+        jpeg = None
         if image.format in ("JPEG", "MPO"):
-            _check_scans(file, image.size, name, limits)
+            file.seek(0)
+            jpeg = _Jpeg.of(file.read())
+            jpeg.check_work(image.size, name, limits)
             image.draft("L", None)  # colours are not even decoded
         for number in range(count):
             if number:
@@ -215,7 +252,10 @@ def _image_pages(file: BinaryIO, name: str, limits: Limits, heic: bool) -> Itera
             if not (number and tags.get(_SUBFILE_TYPE, 0) & _COPY_OR_MASK):
                 tile = (int(tags.get(_TILE[0], 1)), int(tags.get(_TILE[1], 1)))
                 for size in (image.size, tile):
-                    _check_size(size, _bytes_of_pixel(image), name, limits)
+                    copied = jpeg is not None and image.mode != "L"
+                    _check_size(size, _BYTES_OF_COPIES if copied else _bytes_of_pixel(image), name, limits)
+                if jpeg is not None:
+                    jpeg.check_end(image, name)
                 yield _grey(image)
 
 

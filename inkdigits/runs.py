@@ -16,6 +16,11 @@ from inkdigits.files import atomic, read_json, sha256_file, write_json
 _SHIPPED = Path(__file__).parent / "weights"
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether a file is one of the weights that ship with inkdigits."""
+    return path.resolve().is_relative_to(_SHIPPED.resolve())
+
+
 @dataclass(frozen=True)
 class Run:
     """The folder of one training, mostly ``models/<name>``; whoever reads or writes one of its files asks here for its name.

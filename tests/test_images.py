@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import ExifTags, Image, TiffImagePlugin
 
 import inkdigits
 from inkdigits import images
@@ -179,3 +179,37 @@ def test_missing_extras_are_named(module: str, content: bytes, extra: str, monke
 def test_a_folder_is_no_picture(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="is a folder"):
         inkdigits.read(tmp_path)
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    return exif
+
+
+@pytest.mark.parametrize("share", [0.1, 0.6, 0.95])
+@pytest.mark.parametrize(
+    ("mode", "how"),
+    [
+        ("L", {}),
+        ("L", {"quality": 100}),
+        ("RGB", {}),
+        ("RGB", {"subsampling": 0}),
+        ("RGB", {"progressive": True}),
+        ("L", {"progressive": True}),
+        ("L", {"restart_marker_rows": 2}),
+        ("CMYK", {}),
+        ("L", {"exif": turned()}),
+    ],
+    ids=str,
+)
+def test_a_jpeg_that_was_cut_off_and_closed_again(mode: str, how: dict[str, object], share: float, sample: Dataset) -> None:
+    file = io.BytesIO()
+    paper(sample, 0).convert(mode).save(file, "JPEG", **how)
+    content = file.getvalue()
+    images.load(content)  # its last block is even paper, and it is whole
+    images.load(content + b"\xff\xd8 what a camera puts behind it")
+    data = content.rindex(b"\xff\xda") + 14
+    cut = content[: data + int(share * (len(content) - data))].rstrip(b"\xff") + b"\xff\xd9"
+    with pytest.raises(ImageError, match="was cut off, and its end is missing"):
+        images.load(cut)

@@ -124,9 +124,11 @@ def test_a_thin_page_of_a_pdf(attacks: ModuleType) -> None:
 
 def test_scans_are_counted_as_a_decoder_does() -> None:
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
-    assert images._scans(saved(picture, "JPEG", exif=b"Exif\0\0" + saved(picture, "JPEG"))) == 1  # a preview has its own
-    assert images._scans(saved(picture, "JPEG", comment=b"\xff\xda\xff\xd9")) == 1
-    assert images._scans(saved(picture, "JPEG", progressive=True)) > 5
+    assert (
+        images._Jpeg.of(saved(picture, "JPEG", exif=b"Exif\0\0" + saved(picture, "JPEG"))).scans == 1
+    )  # a preview has its own
+    assert images._Jpeg.of(saved(picture, "JPEG", comment=b"\xff\xda\xff\xd9")).scans == 1
+    assert images._Jpeg.of(saved(picture, "JPEG", progressive=True)).scans > 5
 
 
 def test_a_jpeg_of_a_thousand_scans(attacks: ModuleType) -> None:

@@ -117,8 +117,10 @@ def test_a_doubtful_digit_is_shown_to_the_line_recogniser_too(sample: Dataset) -
 
 
 def test_many_single_digits_make_one_batch(sample: Dataset) -> None:
+    reader, images = inkdigits.Reader(), list(sample.split("test").images[:300])
+    reader.read(images[0], "digit")  # a network that is loaded is tried
     with Counter() as counter:
-        readings = inkdigits.Reader().read_many(list(sample.split("test").images[:300]), "digit")
+        readings = reader.read_many(images, "digit")
     assert len(counter.crops) == len(readings) == 300
     assert not counter.strips
 

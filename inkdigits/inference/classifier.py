@@ -18,6 +18,8 @@ from inkdigits.runs import Run
 #: Key of the task's name in the ONNX file's own metadata.
 TASK_KEY = "inkdigits.task"
 _BATCH = 512
+#: A small batch to try a model on.
+_EXAMPLE = (2, 1, 28, 28)
 #: How far the sum of a row's probabilities may be from 1, in rounded numbers of 8 bits too.
 _SUM_OFF = 0.02
 
@@ -44,11 +46,11 @@ class Classifier:
     """
 
     def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
-        self._session = Session(Path(path), threads, providers)
+        self._session = Session(Path(path), {"images": _EXAMPLE}, threads, providers)
         self.path = self._session.path
         self.task = _task_of(self._session)
         self.classes_ = self.task.labels
-        self._checked(self._session.test({"images": np.full((2, 1, 28, 28), 128, np.float32)}))
+        self._checked(self._session.run({"images": np.full(_EXAMPLE, 128, np.float32)}))
 
     def __repr__(self) -> str:
         return f"Classifier({str(self.path)!r}, task={self.task.name!r})"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import math
 import os
-import queue
-import threading
+import subprocess
+import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from numbers import Integral
@@ -17,10 +18,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from inkdigits import runs
 from inkdigits.errors import ModelError, UsageError
+from inkdigits.inference import trial_process
 
-#: Seconds that a network has for its first, small batch.
-_TEST_S = 20.0
+#: What a model may take to be loaded and to answer a small batch, before it is let into this process.
+_TRIAL_S, _TRIAL_MB = 20.0, 2_000
 #: A probability may be rounded up beyond 1 by so much.
 _ROUNDED = 0.01
 
@@ -46,16 +49,23 @@ class Session:
     ONNX Runtime stay behind in the parent; and it can be pickled, as the name of its file.
 
     Args:
-        path: An ONNX file.
+        path: An ONNX file. One that does not ship with inkdigits is tried in a process of its own first.
+        example: The shape of each input, by its name, to try it on.
         threads: Threads of one run; None: as many as there are cores.
         providers: ONNX Runtime's execution providers, in the order of preference; None: the processor.
 
     Raises:
-        ModelError: The file is missing or damaged.
+        ModelError: The file is missing or damaged, cannot be run, or takes too much time or memory.
         UsageError: The number of threads lies outside its range, or ONNX Runtime lacks a provider.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        example: Mapping[str, Sequence[int]],
+        threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ) -> None:
         if threads is not None and not (isinstance(threads, Integral) and 1 <= threads <= 1024):
             raise UsageError(f"threads is {threads!r}: give a whole number between 1 and 1024")
         if isinstance(providers, str):
@@ -67,10 +77,13 @@ class Session:
         if missing := [name for name in self.providers if name not in available]:
             raise UsageError(f"there is no provider {missing[0]!r} here: ONNX Runtime has {', '.join(available)}")
         self._closed = False
-        self._load()
+        content = _content(self.path)
+        if not runs.is_shipped(self.path):
+            _try(self.path, content, example)
+        self._load(content)
 
-    def _load(self) -> onnxruntime.InferenceSession:
-        session = _opened(self.path, self.threads, self.providers)
+    def _load(self, content: bytes | None = None) -> onnxruntime.InferenceSession:
+        session = _opened(self.path, content or _content(self.path), self.threads, self.providers)
         _sessions.add(self)
         self._session: onnxruntime.InferenceSession | None = session
         return session
@@ -95,38 +108,9 @@ class Session:
         Raises:
             ModelError: The session was closed, the network cannot be run, or what it gives are no finite numbers.
         """
-        return self._run(inputs, onnxruntime.RunOptions())
-
-    def test(self, inputs: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-        """The same, given up after some seconds, or where the user interrupts it.
-
-        Raises:
-            ModelError: As ``run``; or it took too long.
-        """
-        options, outcome = onnxruntime.RunOptions(), queue.SimpleQueue[list[NDArray[np.float32]] | BaseException]()
-
-        def run() -> None:
-            try:
-                outcome.put(self._run(inputs, options))
-            except BaseException as error:
-                outcome.put(error)
-
-        # Another thread, since while ONNX Runtime works, this one could not be interrupted.
-        threading.Thread(target=run, daemon=True).start()
-        try:
-            found = outcome.get(timeout=_TEST_S)
-        except queue.Empty:
-            raise ModelError(f"{self.path} has not answered after {_TEST_S:.0f} seconds: train it again") from None
-        finally:
-            options.terminate = True  # what still runs then ends, at the latest after the operator that it is at
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    def _run(self, inputs: Mapping[str, NDArray[np.float32]], options: onnxruntime.RunOptions) -> list[NDArray[np.float32]]:
         session, count = self._loaded(), len(next(iter(inputs.values())))
         try:
-            outputs: list[NDArray[np.float32]] = session.run(None, dict(inputs), options)
+            outputs: list[NDArray[np.float32]] = session.run(None, dict(inputs))
         except Exception as error:  # ONNX Runtime's errors share no base class
             reason = str(error).splitlines()[0][:120]
             raise ModelError(f"{self.path} cannot be run ({reason}): train it again") from None
@@ -190,12 +174,12 @@ class Network:
     OUTPUTS: ClassVar[Sequence[tuple[int | None, ...]]]
 
     def __init__(self, path: Path, threads: int | None = None, providers: Sequence[str] | None = None) -> None:
-        self._session = Session(Path(path), threads, providers)
+        self._session = Session(Path(path), {self.INPUT: self.EXAMPLE}, threads, providers)
         shapes = list(self._session.output_shapes().values())
         fits = len(shapes) == len(self.OUTPUTS) and all(map(_fits, shapes, self.OUTPUTS))
         if list(self._session.input_shapes()) != [self.INPUT] or not fits:
             raise ModelError(f"{path} is no {self.KIND}: make one with inkdigits train-reader")
-        self._session.test({self.INPUT: np.full(self.EXAMPLE, 128, np.float32)})
+        self._session.run({self.INPUT: np.full(self.EXAMPLE, 128, np.float32)})
 
     def close(self) -> None:
         """Give the memory back."""
@@ -207,13 +191,37 @@ def _fits(shape: Sequence[Any], wanted: Sequence[int | None]) -> bool:
     return len(shape) == len(wanted) and all(size is None or found == size for found, size in sizes)
 
 
-def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxruntime.InferenceSession:
+def _content(path: Path) -> bytes:
     if not path.is_file():
         missing = path if path.parent.is_dir() else path.parent
         raise ModelError(f"{missing} does not exist: train it first, or check its name")
     content = path.read_bytes()
     if _EXTERNAL in content:
         raise ModelError(f"{path} keeps weights in other files, which nobody checks: save it whole")
+    return content
+
+
+def _try(path: Path, content: bytes, example: Mapping[str, Sequence[int]]) -> None:
+    """Load and run a model in another process, which can be ended, and whose end harms nobody."""
+    folders = dict.fromkeys(str(Path(str(package.__file__)).parents[1]) for package in (np, onnxruntime))
+    # -I and -S: nothing of the folder one stands in, and nothing that is not needed.
+    command = [sys.executable, "-I", "-S", trial_process.__file__, str(_TRIAL_MB), json.dumps(dict(example)), *folders]
+    try:
+        found = subprocess.run(command, input=content, capture_output=True, timeout=_TRIAL_S)
+    except subprocess.TimeoutExpired:
+        raise ModelError(f"{path} has not answered after {_TRIAL_S:.0f} seconds: train it again") from None
+    except OSError as error:
+        reason = f"{sys.executable!r} cannot be started ({error.strerror})"
+        raise ModelError(f"{path} cannot be tried, since {reason}: run it where Python can") from None
+    said = found.stdout.decode(errors="replace").strip()
+    if found.returncode or not said:
+        most = f"takes more than {_TRIAL_MB} MB of memory, or ends the process that runs it"
+        raise ModelError(f"{path} {most}: train it again (it was tried with {sys.executable!r})")
+    if said != trial_process.FINE:
+        raise ModelError(f"{path} {said}: train it again")
+
+
+def _opened(path: Path, content: bytes, threads: int | None, providers: Sequence[str]) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
     options.intra_op_num_threads = threads or 0
@@ -223,7 +231,6 @@ def _opened(path: Path, threads: int | None, providers: Sequence[str]) -> onnxru
             options,
             providers=list(providers),
             enable_fallback=0,  # it would try the same once more, and print that it does
-            disabled_optimizers=["ConstantFolding"],  # it would run parts of the model before anybody can end them
         )
     except Exception as error:  # ONNX Runtime's errors share no base class
         reason = str(error).splitlines()[0][:120]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from inkdigits.errors import ImageError, ModelError, UsageError
 from inkdigits.inference import session
 from inkdigits.inference.classifier import TASK_KEY, Classifier
 from inkdigits.modeling.train import TrainResult
+
+if sys.platform != "win32":
+    import resource
 
 
 @pytest.mark.slow
@@ -151,7 +155,7 @@ def test_a_model_with_values_in_another_file(tmp_path: Path) -> None:
 
 
 def test_a_model_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_TEST_S", 1.0)
+    monkeypatch.setattr(session, "_TRIAL_S", 1.0)
     body = helper.make_graph(
         [
             helper.make_node("Identity", ["goes_on"], ["again"]),
@@ -175,7 +179,7 @@ def test_a_model_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_model_whose_constants_take_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_TEST_S", 1.0)
+    monkeypatch.setattr(session, "_TRIAL_S", 1.0)
     nodes = [*_FLAT[:2], helper.make_node("ConstantOfShape", ["side"], ["m0"])]
     nodes += [helper.make_node("MatMul", [f"m{i}", f"m{i}"], [f"m{i + 1}"]) for i in range(200)]
     nodes += [helper.make_node("ReduceMax", ["m200"], ["most"], keepdims=0)]
@@ -185,6 +189,28 @@ def test_a_model_whose_constants_take_minutes(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ModelError, match="has not answered after 1 seconds"):
         Classifier(lying_model(tmp_path / "m.onnx", nodes, values))
     assert time.monotonic() - started < 15
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
+def test_a_model_that_takes_all_memory(tmp_path: Path) -> None:
+    nodes = [*_FLAT[:2], helper.make_node("Expand", ["one", "sides"], ["much"])]
+    nodes += [helper.make_node("ReduceMax", ["much"], ["most"], keepdims=0)]
+    nodes += [helper.make_node("Add", ["none", "most"], ["probabilities"])]
+    values = {"nothing": np.zeros((784, 10), np.float32), "one": np.ones(1, np.float32), "sides": np.array([60_000, 60_000])}
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with pytest.raises(ModelError, match=r"memory|cannot be run|damaged"):
+        Classifier(lying_model(tmp_path / "m.onnx", nodes, values))
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(most, 2_100_000)
+
+
+def test_a_model_is_tried_by_python_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"nothing": np.zeros((784, 10), np.float32), "row": np.full(10, 0.1, np.float32)}
+    path = lying_model(tmp_path / "m.onnx", _FLAT, values)
+    for program, message in ("true", "it was tried with"), ("nothing-like-it", "cannot be started"):
+        monkeypatch.setattr(sys, "executable", program)
+        with pytest.raises(ModelError, match=message):
+            Classifier(path)
+    load_model()  # the shipped one is known
 
 
 @pytest.mark.parametrize("images", [np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8), np.zeros((1, 32, 32), np.uint8)])
