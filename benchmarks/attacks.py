@@ -71,6 +71,14 @@ def scans() -> bytes:
     return content[:start] + 1000 * content[start:-2] + content[-2:]
 
 
+def scans_allowed() -> bytes:
+    """A progressive JPEG with as many pixels and scans as the limits allow, and an even end, for which it is decoded twice."""
+    content = saved(Image.new("L", (8_300, 8_300), 200), "JPEG", progressive=True)
+    start = content.rindex(b"\xff\xda")
+    most = int(10 * 150_000_000 / 8_300**2)
+    return content[:start] + (most - content.count(b"\xff\xda") + 1) * content[start:-2] + content[-2:]
+
+
 def pages_of_tiff() -> bytes:
     """A TIFF of 3,000 pages."""
     page = Image.new("1", (1700, 2200), 1)
@@ -149,6 +157,7 @@ ATTACKS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "WebP": ("webp", lambda: saved(Image.new("RGB", (16_383, 9_000)), "WEBP", lossless=True)),
     "JPEG": ("jpg", lambda: saved(Image.new("RGB", (12_000, 12_000)), "JPEG")),
     "scans": ("jpg", scans),
+    "scans that are allowed": ("jpg", scans_allowed),
     "noise": ("jpg", noise),
     "TIFF of 3,000 pages": ("tif", pages_of_tiff),
     "PDF of 3,000 pages": ("pdf", pages_of_pdf),

@@ -225,6 +225,7 @@ def _opened(path: Path, content: bytes, threads: int | None, providers: Sequence
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # errors come as exceptions; nothing is printed beside them
     options.intra_op_num_threads = threads or 0
+    options.enable_mem_pattern = False  # it would keep a plan for every shape of input, and a third more memory, for no time
     try:
         return onnxruntime.InferenceSession(
             content,
