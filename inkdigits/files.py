@@ -262,12 +262,25 @@ def read_json(path: Path) -> Any:
     Raises:
         DataError: the file is not JSON.
     """
+    return parsed_json(path.read_bytes(), path)
+
+
+def parsed_json(content: bytes, name: object) -> Any:
+    """What JSON in UTF-8 says.
+
+    Args:
+        content: The JSON.
+        name: What it is called in errors.
+
+    Raises:
+        DataError: It is not JSON.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(content.decode())
     except RecursionError:
-        raise DataError(f"{path} is not valid JSON (it is nested too deep): correct it, or make it again") from None
+        raise DataError(f"{name} is not valid JSON (it is nested too deep): correct it, or make it again") from None
     except ValueError as error:
-        raise DataError(f"{path} is not valid JSON ({error}): correct it, or make it again") from None
+        raise DataError(f"{name} is not valid JSON ({error}): correct it, or make it again") from None
 
 
 def sha256(content: bytes | NDArray[np.generic]) -> str:

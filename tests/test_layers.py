@@ -25,7 +25,7 @@ LAYERS = (
     ("reading",),
     ("forms",),
     ("reader",),
-    ("learn", "synthesis"),
+    ("learn", "synthesis", "service"),
     ("modeling",),
     ("plots",),
     ("report",),

@@ -9,6 +9,7 @@ from inkdigits.cli.data import data, features, synthesize
 from inkdigits.cli.evaluate import evaluate, plots, predict, report
 from inkdigits.cli.learn import learn
 from inkdigits.cli.read import read
+from inkdigits.cli.serve import serve
 from inkdigits.cli.train import baselines, quantize, train, train_reader
 from inkdigits.console import set_verbosity
 
@@ -30,6 +31,7 @@ def cli(verbose: bool) -> None:
     Reading:
       inkdigits read photo.jpg
       inkdigits read photo.jpg --explain why.png
+      inkdigits serve
     \b
     Synthetic pictures to learn from:
       inkdigits synthesize line -o synthetic-lines
@@ -45,6 +47,6 @@ for command in (
     *(data, features, synthesize),
     *(train, train_reader, quantize, baselines),
     *(evaluate, predict, plots, report),
-    *(read, learn),
+    *(read, serve, learn),
 ):
     cli.add_command(command)

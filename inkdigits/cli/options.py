@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,31 +16,36 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def limit(function: F) -> F:
-    """``--limit``, which gives ``Limits``."""
+def _defaults() -> Limits:
+    from inkdigits.limits import DEFAULTS
+
+    return DEFAULTS
+
+
+def limit(function: F, defaults: Callable[[], Limits] = _defaults) -> F:
+    """``--limit``, which gives ``Limits``; those that are not named stay as they are by default."""
     return click.option(
         "--limit",
         "limits",
         multiple=True,
         metavar="NAME=NUMBER",
-        callback=lambda context, option, values: _limits(values),
+        callback=lambda context, option, values: _limits(values, defaults()),
         help="What a file may cost: pages, pixels, seconds, memory in MB, components; e.g. --limit pages=5000.",
     )(function)
 
 
-def _limits(values: tuple[str, ...]) -> Limits:
-    from inkdigits.limits import Limits
-
+def _limits(values: tuple[str, ...], defaults: Limits) -> Limits:
+    names = defaults.__dataclass_fields__
     given: dict[str, float] = {}
     for value in values:
         name, _, number = value.partition("=")
-        if name not in Limits.__dataclass_fields__:
-            raise UsageError(f"--limit {value}: there is no limit {name!r}: use {', '.join(Limits.__dataclass_fields__)}")
+        if name not in names:
+            raise UsageError(f"--limit {value}: there is no limit {name!r}: use {', '.join(names)}")
         try:
             given[name] = int(number)
         except ValueError:
             raise UsageError(f"--limit {value}: {number!r} is no whole number: write it as {name}=1000") from None
-    return Limits(**given)  # type: ignore[arg-type]
+    return dataclasses.replace(defaults, **given)  # type: ignore[arg-type]
 
 
 def transpose(function: F) -> F:

@@ -1,0 +1,80 @@
+"""The command that serves."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from inkdigits.cli import options
+from inkdigits.extras import require
+
+if TYPE_CHECKING:
+    from inkdigits.limits import Limits
+
+#: Seconds in which running requests are answered when the service is to end.
+_GRACE_S = 30
+
+
+def _for_strangers() -> Limits:
+    from inkdigits.service.settings import STRANGERS
+
+    return STRANGERS
+
+
+@click.command(context_settings={"auto_envvar_prefix": "INKDIGITS"})
+@click.option("--host", default="127.0.0.1", show_default=True, show_envvar=True, help="0.0.0.0: other machines may ask, too.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, show_envvar=True)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Processes that read.  [default: one for two cores]", show_envvar=True
+)
+@click.option(
+    "--waiting", type=int, default=64, show_default=True, show_envvar=True, help="Requests that may wait; more are refused."
+)
+@click.option("--seconds", type=float, default=30, show_default=True, show_envvar=True, help="For one request to be read.")
+@click.option("--body-mb", type=int, default=32, show_default=True, show_envvar=True, help="Size of a request.")
+@click.option("--body-seconds", type=float, default=30, show_default=True, show_envvar=True, help="For a request to arrive.")
+@click.option("--files", type=int, default=256, show_default=True, show_envvar=True, help="Pictures in one request.")
+@click.option(
+    "--token", show_envvar=True, help="What requests must know; better told by the environment, where nobody sees it."
+)
+@click.option("--origin", show_envvar=True, help="A site whose pages may ask, too, such as https://example.org.")
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    show_envvar=True,
+    help="A folder that 'inkdigits train-reader' has made.  [default: the shipped weights]",
+)
+@partial(options.limit, defaults=_for_strangers)
+def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
+    """Serve the reader over HTTP, with a page to draw on.
+
+    \b
+    Example: inkdigits serve
+    Example: curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' localhost:8080/v1/read
+    Example: INKDIGITS_TOKEN=… inkdigits serve --host 0.0.0.0 --workers 4
+    """
+    with require("serve"):
+        import uvicorn
+
+        from inkdigits.service.app import create_app
+    from inkdigits.service.settings import ServiceSettings
+
+    if workers:
+        given["workers"] = workers
+    settings = ServiceSettings(**given)
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of the processes that read: what they give back, the system gets
+    click.echo(f"inkdigits: http://{host}:{port}  ({settings.workers} processes; Ctrl-C ends it)", err=True)
+    uvicorn.run(
+        create_app(settings),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,  # there is one of our own, with ids
+        timeout_graceful_shutdown=_GRACE_S,
+        limit_concurrency=4 * (settings.workers + settings.waiting),
+        server_header=False,
+    )

@@ -1,0 +1,197 @@
+"""The service: pictures over HTTP, and the page that is drawn on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+from inkdigits import __version__
+from inkdigits.errors import InkdigitsError
+from inkdigits.reader import Reader
+from inkdigits.reading.candidates import Unit
+from inkdigits.reading.page import Mode
+from inkdigits.reading.values import DecimalMark
+from inkdigits.service import jobs
+from inkdigits.service.front import Front
+from inkdigits.service.jobs import Answer, Form, Options
+from inkdigits.service.metrics import Metrics
+from inkdigits.service.pool import Pool
+from inkdigits.service.problems import ProblemError
+from inkdigits.service.settings import ServiceSettings
+from inkdigits.service.uploads import received
+
+_STATIC = Path(__file__).parent / "static"
+_Share = Annotated[float | None, Field(ge=0, le=1)]
+
+
+class _Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=255, description="What the picture is called in the answer.")] = ""
+    min_confidence: _Share = Field(None, description="Digits that are less sure are '?'.")
+    max_error: _Share = Field(None, description="The same, told as the largest chance of error; 0.02 unless one is given.")
+
+
+class ReadQuery(_Query):
+    """How a picture is read, and what the answer looks like."""
+
+    mode: Mode = Field("auto", description="digit: all ink is one; line: one line; page, auto: anything anywhere.")
+    per: Unit = Field("digit", description="What may err so much: each digit, or the text of a line as a whole.")
+
+    def options(self) -> Options:
+        """As a reader takes it."""
+        return Options(self.mode, self.min_confidence, self.max_error, self.per)
+
+
+class FormQuery(ReadQuery):
+    """… and in which form it is answered."""
+
+    format: Form = "json"
+    layout: Annotated[str, Field(pattern="^(digits|table)$")] = "digits"
+    decimal: DecimalMark = "auto"
+
+
+def _content(*more: str) -> dict[str, Any]:
+    """What a request's body may be, for the description of the interface."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    form: dict[str, Any] = {"type": "object", "required": ["picture", *more], "properties": {"picture": binary["schema"]}}
+    form["properties"] |= {name: {"type": "string"} for name in more}
+    kinds: dict[str, Any] = {} if more else dict.fromkeys(("image/*", "application/pdf", "application/octet-stream"), binary)
+    return {"requestBody": {"required": True, "content": {**kinds, "multipart/form-data": {"schema": form}}}}
+
+
+def create_app(settings: ServiceSettings | None = None) -> FastAPI:
+    """The service as an ASGI application, for uvicorn and its like.
+
+    Args:
+        settings: None: the defaults.
+
+    Returns:
+        an application, whose processes start and end with it.
+    """
+    settings = settings or ServiceSettings()
+    threads = max(1, (os.cpu_count() or 1) // settings.workers)
+    reader = partial(Reader, settings.model, threads, None, settings.limits)
+    pool, metrics = Pool(reader, settings.workers, settings.waiting, settings.seconds), Metrics()
+    metrics.queue.set_function(lambda: pool.running)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            await pool.start()
+            yield
+        finally:
+            pool.close()
+
+    app = FastAPI(
+        title="inkdigits",
+        version=__version__,
+        summary="Reads handwritten digits in pictures",
+        lifespan=lifespan,
+        docs_url=None,  # these pages fetch scripts from elsewhere
+        redoc_url=None,
+    )
+
+    async def answer(pictures: int, job: Callable[..., Answer], *args: Any) -> Response:
+        try:
+            found = await pool.run(job, *args)
+        except InkdigitsError as error:
+            metrics.refused.inc(pictures)
+            raise ProblemError.of(error) from None
+        metrics.pictures.inc(pictures - found.refused)
+        metrics.refused.inc(found.refused)
+        metrics.digits.inc(found.digits)
+        metrics.unsure.inc(found.unsure)
+        return Response(found.content, media_type=found.media_type)
+
+    @app.post("/v1/read", openapi_extra=_content())
+    async def read(query: Annotated[FormQuery, Query()], request: Request) -> Response:
+        """Read a picture, or the pictures of a form as one batch; a bad one among them is told, and the others are read."""
+        body = await received(request, settings)
+        how = (query.options(), query.format, query.layout, query.decimal)
+        return await answer(len(body.pictures), jobs.read, body.pictures, body.several, *how)
+
+    @app.post("/v1/fields", openapi_extra=_content("template"))
+    async def fields(query: Annotated[_Query, Query()], request: Request) -> Response:
+        """Read the fields of a form: a picture and its template, as JSON."""
+        body = await received(request, settings)
+        if "template" not in body.parts:
+            detail = "there is no template: send a form with a picture and with the part 'template', which is JSON"
+            raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
+        how = (body.parts["template"], query.min_confidence, query.max_error)
+        return await answer(1, jobs.fields, body.only(), *how)
+
+    @app.post("/v1/draw", openapi_extra=_content())
+    async def draw(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
+        """The picture with boxes and labels, as PNG."""
+        body = await received(request, settings)
+        return await answer(1, jobs.draw, body.only(), query.options())
+
+    @app.post("/v1/explain", openapi_extra=_content())
+    async def explain(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
+        """The steps from the picture to its digits, as PNG."""
+        body = await received(request, settings)
+        return await answer(1, jobs.explain, body.only(), query.options())
+
+    @app.get("/v2/health/live")
+    @app.get("/v2/health/ready")
+    async def health() -> dict[str, bool]:
+        """The service answers; it does so only once its processes are ready."""
+        return {"ready": True}
+
+    @app.get("/metrics")
+    async def counted() -> Response:
+        """Counters, for Prometheus."""
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(_STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.mount("/static", StaticFiles(directory=_STATIC), "static")
+    _tell_problems(app)
+    if settings.origin:
+        allowed = {"allow_origins": [settings.origin], "allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
+        app.add_middleware(CORSMiddleware, **allowed)  # type: ignore[arg-type]
+    app.add_middleware(Front, settings.token, metrics)
+    return app
+
+
+def _tell_problems(app: FastAPI) -> None:
+    """Make every error a problem document."""
+
+    def told(make: Callable[[Any], ProblemError]) -> Callable[[Request, Exception], Awaitable[Response]]:
+        async def handler(request: Request, error: Exception) -> Response:
+            return make(error).response(request.state.request_id)
+
+        return handler
+
+    app.add_exception_handler(ProblemError, told(lambda error: error))
+    app.add_exception_handler(RequestValidationError, told(_of_validation))
+    app.add_exception_handler(HTTPException, told(_of_http))
+
+
+def _of_validation(error: RequestValidationError) -> ProblemError:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"][1:]))
+    return ProblemError(HTTPStatus.BAD_REQUEST, f"{place}: {first['msg']}: see /openapi.json")
+
+
+def _of_http(error: HTTPException) -> ProblemError:
+    status = HTTPStatus(error.status_code)
+    fix = {HTTPStatus.NOT_FOUND: "there is nothing here", HTTPStatus.METHOD_NOT_ALLOWED: "this method is not for this path"}
+    return ProblemError(status, f"{fix.get(status, error.detail)}: see /openapi.json", dict(error.headers or {}))

@@ -1,0 +1,141 @@
+"""What the processes of a service do: pictures in, the bytes of an answer out."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from inkdigits.errors import ImageError, MissingExtraError, UsageError
+from inkdigits.files import parsed_json
+from inkdigits.forms.template import Template
+from inkdigits.reader import Reader
+from inkdigits.reading import exporters
+from inkdigits.reading.candidates import Unit
+from inkdigits.reading.page import Mode
+from inkdigits.reading.reading import Reading
+from inkdigits.reading.values import DecimalMark
+
+Form = Literal["json", "text", "csv", "tsv", "hocr"]
+#: What each form is called in HTTP, and among the exporters.
+MEDIA_TYPES: dict[str, str] = {
+    "json": "application/json",
+    "text": "text/plain; charset=utf-8",
+    "csv": "text/csv; charset=utf-8",
+    "tsv": "text/tab-separated-values; charset=utf-8",
+    "hocr": "text/html; charset=utf-8",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How pictures are read: as ``Reader.read`` takes it."""
+
+    mode: Mode = "auto"
+    min_confidence: float | None = None
+    max_error: float | None = None
+    per: Unit = "digit"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture that was sent: what it is called, which may be nothing, and its file."""
+
+    name: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The body of an answer, and what is counted of it."""
+
+    content: bytes
+    media_type: str
+    digits: int = 0
+    unsure: int = 0
+    refused: int = 0
+
+
+def read(
+    reader: Reader, uploads: Sequence[Upload], several: bool, options: Options, form: Form, layout: str, decimal: DecimalMark
+) -> Answer:
+    """Read one picture, or several as one batch, of which bad ones are told beside the readings of the others.
+
+    Raises:
+        InkdigitsError: The options cannot be, or the only picture cannot be read.
+    """
+    if form == "json" and layout != "digits":
+        raise UsageError(f"the layout is {layout!r}, which is for format=csv and format=tsv: add one of them")
+    if not several:
+        document = reader.read(uploads[0].content, **asdict(options))
+        if form == "json":
+            return _answer(json.dumps(document.to_dict(decimal)), form, [document])
+        return _answer(_text([(uploads[0].name, document)], form, layout), form, [document])
+    found = reader.read_many([upload.content for upload in uploads], on_error="return", **asdict(options))
+    readings = [one for one in found if isinstance(one, Reading)]
+    if form == "json":
+        results = [_entry(upload.name, one, decimal) for upload, one in zip(uploads, found, strict=True)]
+        return _answer(json.dumps({"results": results}), form, readings, len(found) - len(readings))
+    for upload, one in zip(uploads, found, strict=True):  # other forms have no place for what could not be read
+        if not isinstance(one, Reading):
+            one.prefix = f"{upload.name}: "
+            raise one
+    named = [(upload.name, one) for upload, one in zip(uploads, readings, strict=True)]
+    return _answer(_text(named, form, layout), form, readings)
+
+
+def _text(named: exporters.Named, form: Form, layout: str) -> str:
+    return exporters.as_text(named, "txt" if form == "text" else form, layout)
+
+
+def _entry(name: str, found: Reading | ImageError | MissingExtraError, decimal: DecimalMark) -> dict[str, Any]:
+    if isinstance(found, Reading):
+        return {"source": name, **found.to_dict(decimal)}
+    found.prefix = ""  # its place in the list, which it has here anyhow
+    return {"source": name, "error": str(found)}
+
+
+def _answer(text: str, form: Form, readings: Sequence[Reading], refused: int = 0) -> Answer:
+    digits = [digit for reading in readings for digit in reading.digits]
+    unsure = sum(digit.label is None for digit in digits)
+    return Answer(text.encode(), MEDIA_TYPES[form], len(digits), unsure, refused)
+
+
+def fields(reader: Reader, upload: Upload, template: bytes, min_confidence: float | None, max_error: float | None) -> Answer:
+    """Read a form, whose template is JSON, on every page of a picture.
+
+    Raises:
+        InkdigitsError: The template or the picture cannot be used.
+    """
+    form = Template.from_dict(parsed_json(template, "the template"))
+    found = reader.read_fields_pages(upload.content, form, min_confidence=min_confidence, max_error=max_error)
+    pages = [{name: value.to_dict() for name, value in page.items()} for page in found]
+    return Answer(json.dumps({"pages": pages}).encode(), MEDIA_TYPES["json"])
+
+
+def draw(reader: Reader, upload: Upload, options: Options) -> Answer:
+    """The picture with boxes and labels, of several pages the first.
+
+    Raises:
+        InkdigitsError: It cannot be read.
+    """
+    return _picture(reader, upload, options, lambda reading: reading.draw())
+
+
+def explain(reader: Reader, upload: Upload, options: Options) -> Answer:
+    """The steps from the picture to its digits.
+
+    Raises:
+        InkdigitsError: It cannot be read.
+    """
+    return _picture(reader, upload, options, reader.explain)
+
+
+def _picture(reader: Reader, upload: Upload, options: Options, drawn: Callable[[Reading], Any]) -> Answer:
+    reading = next(reader.read_pages(upload.content, **asdict(options)))
+    file = io.BytesIO()
+    drawn(reading).save(file, "PNG")
+    labels = [digit.label for digit in reading.digits]
+    return Answer(file.getvalue(), "image/png", len(labels), labels.count(None))

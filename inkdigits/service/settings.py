@@ -1,0 +1,53 @@
+"""What a service is made with."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from inkdigits.errors import UsageError
+from inkdigits.limits import Limits
+
+#: What a picture from a stranger may cost, unless the service is told otherwise.
+STRANGERS = Limits(pixels=50_000_000, pages=50, seconds=5, memory=400)
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Settings of a service.
+
+    Attributes:
+        model: A folder that ``inkdigits train-reader`` has made; None: the weights that ship with inkdigits.
+        workers: Processes that read. Each has its own networks, some 150 MB.
+        waiting: So many requests may wait for one of them; more are refused.
+        seconds: For one request to be read; the process that takes longer is ended and replaced.
+        body_mb: Size of a request.
+        body_seconds: For a request to arrive.
+        files: Pictures in one request.
+        token: What a request must know; None: everybody may ask.
+        origin: A site whose pages may ask, too; None: none but the service's own page.
+        limits: What a picture may cost.
+
+    Raises:
+        UsageError: A number lies outside its range.
+    """
+
+    model: Path | None = None
+    workers: int = max(1, (os.cpu_count() or 1) // 2)
+    waiting: int = 64
+    seconds: float = 30.0
+    body_mb: int = 32
+    body_seconds: float = 30.0
+    files: int = 256
+    token: str | None = None
+    origin: str | None = None
+    limits: Limits = STRANGERS
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not value > 0:
+                raise UsageError(f"{field.name} is {value!r}: give a number above 0")
+        if self.token == "":
+            raise UsageError("the token is empty: give one that cannot be guessed, or none")

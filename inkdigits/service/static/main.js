@@ -1,0 +1,152 @@
+// The page: a sheet to write on, pictures that are dropped, pasted or chosen, and what is read in them.
+
+import { Answer } from "./answer.js";
+import { Problem, read, shown } from "./service.js";
+import { Sheet } from "./sheet.js";
+import { text, translate, turn } from "./texts.js";
+
+const element = (id) => document.getElementById(id);
+
+translate();
+element("language").textContent = text("other");
+const sheet = new Sheet(element("canvas"));
+const answer = new Answer();
+let source = null; // the picture that is shown, as a file; null: the sheet
+let asked = 0; // answers that come late are not shown
+
+function tell(error) {
+  element("told").textContent = error instanceof Problem ? error.message : text("lost");
+}
+
+// --- The sheet: read while it is written on, one request at a time -------------------------------------------------------
+
+let busy = false;
+let changed = false;
+
+async function readSheet() {
+  changed = true;
+  if (busy) return;
+  busy = true;
+  try {
+    while (changed) {
+      changed = false;
+      const number = ++asked;
+      const found = sheet.blank ? null : await read(await sheet.picture());
+      if (number === asked && !source) answer.show(sheet.blank ? null : found);
+    }
+  } catch (error) {
+    tell(error);
+  } finally {
+    busy = false;
+  }
+}
+
+sheet.addEventListener("ink", () => {
+  element("undo").disabled = sheet.blank;
+  element("clear").disabled = sheet.blank && !source;
+  readSheet();
+});
+
+function newSheet() {
+  source = null;
+  asked += 1;
+  element("picture").hidden = true;
+  element("canvas").hidden = false;
+  answer.show(null);
+  sheet.clear();
+}
+
+element("undo").addEventListener("click", () => sheet.undo());
+element("clear").addEventListener("click", newSheet);
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "z" && !sheet.blank && !source) {
+    event.preventDefault();
+    sheet.undo();
+  }
+});
+
+// --- Pictures ---------------------------------------------------------------------------------------------------------
+
+/** Show a picture: the file itself, or, where the browser cannot show it, as the service draws it. */
+async function display(file) {
+  const picture = element("picture");
+  const show = (blob) =>
+    new Promise((resolve) => {
+      picture.onload = () => resolve(true);
+      picture.onerror = () => resolve(false);
+      URL.revokeObjectURL(picture.src);
+      picture.src = URL.createObjectURL(blob);
+    });
+  element("canvas").hidden = true;
+  picture.hidden = false;
+  picture.alt = file.name;
+  if (!(await show(file))) await show(await shown("draw", file));
+}
+
+async function readPicture(file) {
+  source = file;
+  element("undo").disabled = true;
+  element("clear").disabled = false;
+  const number = ++asked;
+  answer.show(null);
+  element("told").textContent = text("reading");
+  try {
+    const [found] = await Promise.all([read(file), display(file)]);
+    if (number === asked) answer.show(found);
+  } catch (error) {
+    if (number === asked) tell(error);
+  }
+}
+
+function take(files) {
+  const list = element("list");
+  if (!files.length) return;
+  list.hidden = files.length < 2;
+  list.replaceChildren(
+    ...files.map((file) => {
+      const item = document.createElement("li");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = file.name;
+      button.addEventListener("click", () => readPicture(file));
+      item.append(button);
+      return item;
+    }),
+  );
+  readPicture(files[0]);
+}
+
+element("files").addEventListener("change", (event) => {
+  take([...event.target.files]);
+  event.target.value = "";
+});
+document.addEventListener("paste", (event) => take([...event.clipboardData.files]));
+for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
+document.addEventListener("dragover", () => element("paper").classList.add("over"));
+document.addEventListener("dragleave", () => element("paper").classList.remove("over"));
+document.addEventListener("drop", (event) => {
+  element("paper").classList.remove("over");
+  take([...event.dataTransfer.files]);
+});
+
+// --- Steps and language --------------------------------------------------------------------------------------------------
+
+element("explain").addEventListener("click", async () => {
+  const steps = element("steps");
+  try {
+    const blob = await shown("explain", source ?? (await sheet.picture()));
+    URL.revokeObjectURL(steps.src);
+    steps.src = URL.createObjectURL(blob);
+    steps.hidden = false;
+  } catch (error) {
+    tell(error);
+  }
+});
+
+element("language").addEventListener("click", () => {
+  turn();
+  element("language").textContent = text("other");
+  element("language").lang = text("code");
+  answer.show(answer.document);
+});
+answer.show(null);

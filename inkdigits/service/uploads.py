@@ -1,0 +1,117 @@
+"""What a request brings: its pictures, read to the last byte or refused before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from inkdigits.service.jobs import Upload
+from inkdigits.service.problems import ProblemError
+from inkdigits.service.settings import ServiceSettings
+
+_FORM = "multipart/form-data"
+#: A connection on which something is still to come cannot be used for another request.
+_CLOSE = {"Connection": "close"}
+#: Bytes of a form's part that is no file: a template.
+_PART_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Received:
+    """The body of a request.
+
+    Attributes:
+        pictures: Its files, in their order.
+        several: They came as a form, which may hold any number.
+        parts: What else the form held.
+    """
+
+    pictures: list[Upload]
+    several: bool = False
+    parts: dict[str, bytes] = field(default_factory=dict)
+
+    def only(self) -> Upload:
+        """The picture, where there must be one.
+
+        Raises:
+            ProblemError: There are more.
+        """
+        if len(self.pictures) != 1:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"there are {len(self.pictures)} pictures: send one")
+        return self.pictures[0]
+
+
+async def received(request: Request, settings: ServiceSettings) -> Received:
+    """Read the body of a request: a picture's bytes, or a form with one picture or more.
+
+    Nothing of it is written to the disk.
+
+    Raises:
+        ProblemError: It is too large, too slow, or of another kind.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        async with asyncio.timeout(settings.body_seconds):
+            if kind == _FORM:
+                return await _form(request, settings)
+            if not (kind.startswith("image/") or kind in ("", "application/pdf", "application/octet-stream")):
+                fix = "use image/*, application/pdf, application/octet-stream or multipart/form-data"
+                raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type is {kind!r}: {fix}", _CLOSE)
+            content = b"".join([part async for part in _body(request, settings)])
+    except TimeoutError:
+        detail = f"the request was not here after {settings.body_seconds:g} seconds: send less, or over a faster connection"
+        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail, _CLOSE) from None
+    except ClientDisconnect:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the connection ended before the request did: send it again") from None
+    if not content:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the request has no body: send the bytes of a picture")
+    return Received([Upload(_name(request.query_params.get("name")), content)])
+
+
+async def _body(request: Request, settings: ServiceSettings) -> AsyncGenerator[bytes, None]:
+    most = settings.body_mb * 1_000_000
+    too_large = ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the request has more than {settings.body_mb} MB: send less at once", _CLOSE
+    )
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > most:
+        raise too_large
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise too_large
+        yield part
+
+
+async def _form(request: Request, settings: ServiceSettings) -> Received:
+    parser = MultiPartParser(
+        request.headers, _body(request, settings), max_files=settings.files, max_fields=8, max_part_size=_PART_BYTES
+    )
+    parser.spool_max_size = settings.body_mb * 1_000_000 + 1  # in memory, which the size of the body bounds
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error.message}", _CLOSE) from None
+    pictures: list[Upload] = []
+    parts: dict[str, bytes] = {}
+    for name, value in form.multi_items():
+        content = await value.read() if isinstance(value, UploadFile) else value.encode()
+        if isinstance(value, UploadFile) and name != "template":
+            pictures.append(Upload(_name(value.filename) or f"picture {len(pictures) + 1}", content))
+        else:
+            parts[name] = content
+    await form.close()
+    if not pictures:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the form has no picture: send at least one file in it")
+    return Received(pictures, True, parts)
+
+
+def _name(given: str | None) -> str:
+    return (given or "")[:255]

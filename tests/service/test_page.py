@@ -1,0 +1,194 @@
+"""The page in a real browser. Chromium comes from the system: apt install chromium."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.service.conftest import served
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+EXAMPLES = Path(__file__).parents[2] / "examples"
+#: Strokes of digits, as shares of a box.
+SEVEN = [[(0.1, 0.1), (0.9, 0.1), (0.4, 0.95)]]
+FOUR = [[(0.35, 0.05), (0.1, 0.6), (0.95, 0.6)], [(0.75, 0.3), (0.7, 0.98)]]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """The page in a window of its own, which neither complains nor asks anybody else."""
+    complaints: list[str] = []
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda asked: asked.url.startswith((address, "blob:")) or complaints.append(asked.url))
+    page.goto(address)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    yield from opened(browser, address, locale="en-GB")
+
+
+@pytest.fixture
+def phone(browser: Browser, address: str) -> Iterator[Page]:
+    size = {"width": 360, "height": 740}
+    yield from opened(browser, address, locale="de-DE", viewport=size, has_touch=True, is_mobile=True, color_scheme="dark")
+
+
+def places(page: Page, stroke: list[tuple[float, float]], left: float) -> list[tuple[float, float]]:
+    """A stroke on the canvas, where the digit's box begins at a share of its width."""
+    area = page.locator("#canvas").bounding_box()
+    assert area is not None
+    side = 0.6 * area["height"]
+    return [(area["x"] + left * area["width"] + x * side, area["y"] + 0.2 * area["height"] + y * side) for x, y in stroke]
+
+
+def write(page: Page, digit: list[list[tuple[float, float]]], left: float) -> None:
+    for stroke in digit:
+        first, *rest = places(page, stroke, left)
+        page.mouse.move(*first)
+        page.mouse.down()
+        for place in rest:
+            page.mouse.move(*place, steps=8)
+        page.mouse.up()
+
+
+def test_digits_are_read_while_they_are_written_and_taken_back(page: Page) -> None:
+    answer, undo = page.locator("#answer"), page.get_by_role("button", name="Undo")
+    expect(answer).to_have_text("")
+    expect(undo).to_be_disabled()
+    write(page, SEVEN, 0.1)
+    expect(answer).to_have_text("7")
+    write(page, FOUR, 0.6)
+    expect(answer).to_have_text("74")
+    expect(page.locator("#boxes rect")).to_have_count(2)
+    for _ in FOUR:
+        undo.click()
+    expect(answer).to_have_text("7")
+    page.keyboard.press("Control+z")
+    expect(answer).to_have_text("")
+    expect(undo).to_be_disabled()
+    expect(page.locator("#boxes rect")).to_have_count(0)
+
+
+def test_a_finger_writes_and_the_phone_does_not_scroll(phone: Page) -> None:
+    session = phone.context.new_cdp_session(phone)
+    before = phone.evaluate("() => window.scrollY")
+    first, *rest = places(phone, [(x, y + 0.05) for x, y in SEVEN[0]], 0.3)
+    session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": first[0], "y": first[1]}]})
+    last = first
+    for place in rest:
+        for part in range(1, 9):
+            point = {axis: old + (new - old) * part / 8 for axis, old, new in zip("xy", last, place, strict=True)}
+            session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        last = place
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    expect(phone.locator("#answer")).to_have_text("7")
+    assert phone.evaluate("() => window.scrollY") == before
+    assert phone.evaluate("() => document.documentElement.scrollWidth") <= 360
+    assert phone.evaluate("() => document.documentElement.lang") == "de"
+    assert phone.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+    phone.get_by_role("button", name="English").click()
+    expect(phone.get_by_role("button", name="New sheet")).to_be_visible()
+    expect(phone.locator("#answer")).to_have_text("7")
+
+
+def test_pictures_are_dropped(page: Page) -> None:
+    files = [
+        {"name": path.name, "content": base64.b64encode(path.read_bytes()).decode()}
+        for path in (EXAMPLES / "page.jpg", EXAMPLES / "meter.jpg", EXAMPLES / "drawing.png")
+    ]
+    dropped = page.evaluate_handle(
+        """files => {
+            const transfer = new DataTransfer();
+            for (const { name, content } of files) {
+                const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+                transfer.items.add(new File([bytes], name));
+            }
+            return transfer;
+        }""",
+        files,
+    )
+    page.dispatch_event("#paper", "drop", {"dataTransfer": dropped})
+    expect(page.locator("#answer")).to_have_text("2048 771\n60025\n1984 39\n88 4071 6")
+    page.get_by_role("button", name="meter.jpg").click()
+    expect(page.locator("#answer")).to_have_text("04732")
+    size = page.locator("#picture").evaluate("picture => [picture.naturalWidth, picture.naturalHeight]")
+    assert page.locator("#boxes").get_attribute("viewBox") == f"0 0 {size[0]} {size[1]}"
+    page.get_by_role("button", name="New sheet").click()
+    expect(page.locator("#answer")).to_have_text("")
+    expect(page.locator("#canvas")).to_be_visible()
+
+
+def test_a_picture_that_the_browser_cannot_show_and_one_that_is_none(page: Page, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.open(EXAMPLES / "meter.jpg").save(tmp_path / "meter.tif")
+    (tmp_path / "notes.png").write_text("no picture")
+    page.set_input_files("#files", tmp_path / "meter.tif")
+    expect(page.locator("#answer")).to_have_text("04732")
+    assert page.locator("#picture").evaluate("picture => picture.naturalWidth") > 0
+
+
+def test_each_digit_is_looked_at_by_the_keyboard_alone(page: Page) -> None:
+    page.set_input_files("#files", EXAMPLES / "meter.jpg")
+    expect(page.locator("#digits button")).to_have_count(5)
+    seven = page.get_by_role("button", name=re.compile("^7, "))
+    seven.focus()
+    page.keyboard.press("Enter")
+    expect(seven).to_have_attribute("aria-pressed", "true")
+    expect(seven).to_be_focused()
+    rows = page.locator("#detail tr")
+    expect(rows).to_have_count(11)
+    expect(rows.nth(7)).to_contain_text("100%")
+    expect(page.locator("#boxes rect.chosen")).to_have_count(1)
+    page.locator("#error").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#wanted")).to_have_text("0.2%")
+    page.get_by_role("button", name="Show the steps").click()
+    expect(page.locator("#steps")).to_be_visible()
+
+
+def test_what_is_unsure_is_shown_as_such(page: Page) -> None:
+    write(page, [[(0.1, 0.5), (0.3, 0.3), (0.2, 0.7), (0.5, 0.2), (0.4, 0.8), (0.8, 0.3), (0.6, 0.9)]], 0.3)
+    expect(page.locator("#told, #answer .unsure").first).not_to_be_empty()
+    assert not re.search(r"\d", page.locator("#answer").inner_text())
+
+
+def test_a_token_is_asked_for_once(browser: Browser) -> None:
+    with served(INKDIGITS_TOKEN="much-guessed") as (address, _):
+        context = browser.new_context(locale="en-GB")
+        page = context.new_page()
+        page.goto(address)
+        write(page, SEVEN, 0.3)
+        page.get_by_label("This service asks for a token:").fill("much-guessed")
+        page.get_by_role("button", name="Go on").click()
+        expect(page.locator("#answer")).to_have_text("7")
+        page.get_by_role("button", name="New sheet").click()
+        write(page, FOUR, 0.3)
+        expect(page.locator("#answer")).to_have_text("4")
+        context.close()

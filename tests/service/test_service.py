@@ -1,0 +1,262 @@
+"""The interface: whatever is asked, over HTTP it is what the reader gives, or a problem that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+import inkdigits
+from inkdigits.service import app as service
+from inkdigits.service.app import create_app
+from inkdigits.service.settings import ServiceSettings
+from tests.service.conftest import served
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TEMPLATES = Path(__file__).parents[2] / "docs" / "templates"
+METER, PAGE = (EXAMPLES / name for name in ("meter.jpg", "page.jpg"))
+SETTINGS = ServiceSettings(workers=1, files=3, body_mb=2)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with TestClient(create_app(SETTINGS)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def reader() -> inkdigits.Reader:
+    return inkdigits.Reader(limits=SETTINGS.limits)
+
+
+def problem(answer: httpx.Response, status: int, *words: str) -> None:
+    """The answer is a problem document of that status, with the words in it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    content = answer.json()
+    assert set(content) == {"type", "title", "status", "detail", "request_id"}
+    assert content["status"] == status
+    assert content["request_id"] == answer.headers["x-request-id"]
+    for word in words:
+        assert word in content["detail"]
+
+
+@pytest.mark.parametrize("path", [METER, PAGE, EXAMPLES / "drawing.png"], ids=lambda path: path.name)
+def test_it_reads_what_the_reader_reads(client: TestClient, reader: inkdigits.Reader, path: Path) -> None:
+    answer = client.post("/v1/read", content=path.read_bytes(), headers={"Content-Type": "image/jpeg"})
+    assert answer.status_code == 200
+    assert answer.json() == json.loads(reader.read(path).to_json())
+
+
+def test_every_form_of_an_answer(client: TestClient, reader: inkdigits.Reader) -> None:
+    reading, content = reader.read(PAGE, per="line", max_error=0.1), PAGE.read_bytes()
+
+    def asked(**query: str) -> httpx.Response:
+        return client.post("/v1/read", params={"per": "line", "max_error": "0.1", **query}, content=content)
+
+    assert asked(format="text").text == reading.text + "\n"
+    assert asked(format="csv", layout="table").text == reading.to_csv("table")
+    assert asked(format="tsv").text == reading.to_tsv()
+    assert asked(format="hocr").text == reading.to_hocr()
+    assert asked(format="csv").headers["content-type"] == "text/csv; charset=utf-8"
+    named = asked(format="csv", name="=HYPERLINK(1)")
+    assert named.text.splitlines()[1].startswith("./=HYPERLINK(1)")
+
+
+def test_pictures_of_a_form_are_read_and_a_bad_one_is_told(client: TestClient, reader: inkdigits.Reader) -> None:
+    files = [("a", (path.name, path.read_bytes())) for path in (METER, PAGE)] + [("b", ("notes.txt", b"no picture"))]
+    results = client.post("/v1/read", files=files).json()["results"]
+    assert [result["source"] for result in results] == ["meter.jpg", "page.jpg", "notes.txt"]
+    for result, path in zip(results, (METER, PAGE), strict=False):
+        assert {"source": path.name, **json.loads(reader.read(path).to_json())} == result
+    assert "no format that is known" in results[2]["error"]
+    problem(client.post("/v1/read?format=csv", files=files), 422, "notes.txt: ", "no format that is known")
+
+
+def test_fields(client: TestClient, reader: inkdigits.Reader) -> None:
+    template, picture = next((TEMPLATES).glob("sudoku*.json")), EXAMPLES / "sudoku.jpg"
+    wanted = {name: value.to_dict() for name, value in reader.read_fields(picture, template).items()}
+    for part in ({"data": {"template": template.read_text()}}, {"files": {"template": ("t.json", template.read_bytes())}}):
+        files = {"picture": ("sudoku.jpg", picture.read_bytes()), **part.pop("files", {})}
+        answer = client.post("/v1/fields", files=files, **part)  # type: ignore[arg-type]
+        assert answer.json() == {"pages": [json.loads(json.dumps(wanted))]}
+    files = {"picture": picture.read_bytes()}
+    problem(client.post("/v1/fields", files=files), 400, "there is no template")
+    problem(client.post("/v1/fields", files=files, data={"template": "{"}), 400, "the template is not valid JSON")
+    problem(client.post("/v1/fields", files=files, data={"template": '{"fields": 5}'}), 400, "fields")
+
+
+@pytest.mark.parametrize("what", ["draw", "explain"])
+def test_pictures_of_the_picture(client: TestClient, reader: inkdigits.Reader, what: str) -> None:
+    answer = client.post(f"/v1/{what}", content=METER.read_bytes())
+    assert answer.headers["content-type"] == "image/png"
+    reading = reader.read(METER)
+    wanted = reading.draw() if what == "draw" else reader.explain(reading)
+    assert Image.open(io.BytesIO(answer.content)).size == wanted.size
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "word"),
+    [
+        ({"content": b""}, 400, "has no body"),
+        ({"content": b"text"}, 422, "no format that is known"),
+        ({"content": b"GIF89a"}, 422, "cannot be read as a picture"),
+        ({"content": b"x", "headers": {"Content-Type": "application/json"}}, 415, "use image/*"),
+        ({"content": b"x", "params": {"mode": "x"}}, 400, "mode: "),
+        ({"content": b"x", "params": {"max_error": "2"}}, 400, "max_error: "),
+        ({"content": b"x", "params": {"nonsense": "1"}}, 400, "nonsense: "),
+        ({"content": METER.read_bytes(), "params": {"max_error": "0.1", "min_confidence": "0.5"}}, 400, "min_confidence"),
+        ({"content": METER.read_bytes(), "params": {"layout": "table"}}, 400, "csv"),
+        ({"files": [("a", b"x")] * 4}, 400, "Too many files"),
+        ({"data": {"a": "b"}, "files": {}}, 415, "content type"),
+        ({"content": b"--x\r\n", "headers": {"Content-Type": "multipart/form-data"}}, 400, "form cannot be read"),
+        ({"content": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "form"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_problems(client: TestClient, request_: dict[str, Any], status: int, word: str) -> None:
+    problem(client.post("/v1/read", **request_), status, word)
+
+
+def test_paths_and_methods_that_are_not_there(client: TestClient) -> None:
+    problem(client.get("/nothing"), 404, "openapi.json")
+    problem(client.get("/static/../app.py"), 404)
+    problem(client.get("/static/%2e%2e/app.py"), 404)
+    problem(client.get("/v1/read"), 405, "openapi.json")
+    problem(client.post("/v1/draw", files=[("a", METER.read_bytes())] * 2), 400, "send one")
+
+
+def test_a_body_is_not_read_beyond_its_limit(client: TestClient) -> None:
+    given = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal given
+        while given < 100:
+            given += 1
+            yield bytes(1_000_000)
+
+    problem(client.post("/v1/read", content=bytes(2_000_001)), 413, "more than 2 MB")
+    with served("--body-mb", "2") as (address, _):
+        with contextlib.suppress(httpx.TransportError):  # the connection may be closed while more is sent
+            problem(httpx.post(f"{address}/v1/read", content=endless()), 413, "more than 2 MB")
+        assert given < 50
+        assert httpx.get(f"{address}/v2/health/live").status_code == 200
+
+
+def test_a_form_is_not_written_to_the_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    large = io.BytesIO()
+    Image.effect_noise((1200, 1200), 90).save(large, "PNG")
+    assert 1_000_000 < len(large.getvalue()) < 2_000_000
+    answer = client.post("/v1/read?mode=digit", files={"a": large.getvalue()})
+    assert len(answer.json()["results"]) == 1
+
+
+def test_who_is_slow_is_not_waited_for() -> None:
+    def slow() -> Iterator[bytes]:
+        for _ in range(100):
+            time.sleep(0.2)
+            yield b"x"
+
+    with served("--body-seconds", "0.5") as (address, _):
+        started = time.monotonic()
+        with contextlib.suppress(httpx.TransportError):
+            problem(httpx.post(f"{address}/v1/read", content=slow()), 408, "was not here after 0.5 seconds")
+        assert time.monotonic() - started < 10
+        assert httpx.post(f"{address}/v1/read?format=text", content=METER.read_bytes()).text == "04732\n"
+
+
+def test_a_token() -> None:
+    with TestClient(create_app(ServiceSettings(workers=1, token="much-guessed"))) as client:
+        for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "much"}, {"Authorization": "Bearer ü"}):
+            sent = {name: value.encode() for name, value in headers.items()}
+            problem(client.post("/v1/read", content=METER.read_bytes(), headers=sent), 401, "Bearer")
+            problem(client.get("/metrics", headers=sent), 401, "Bearer")
+        headers = {"Authorization": "Bearer much-guessed"}
+        assert client.post("/v1/read?format=text", content=METER.read_bytes(), headers=headers).text == "04732\n"
+        assert client.get("/").status_code == client.get("/v2/health/ready").status_code == 200
+
+
+def test_what_is_counted(client: TestClient) -> None:
+    def counted() -> dict[str, float]:
+        found = re.findall(r"^(inkdigits_\w+?)(?:_total)?(\{.*\})? ([\d.e+]+)$", client.get("/metrics").text, re.MULTILINE)
+        return {name + labels: float(value) for name, labels, value in found}
+
+    before = counted()
+    client.post("/v1/read", content=METER.read_bytes())
+    client.post("/v1/read", files=[("a", METER.read_bytes()), ("b", b"no picture")])
+    client.post("/v1/read", content=b"no picture")
+    client.get("/any/name")
+    client.get("/any/other/name")
+    after = counted()
+    assert after["inkdigits_pictures"] - before["inkdigits_pictures"] == 2
+    assert after["inkdigits_pictures_refused"] - before["inkdigits_pictures_refused"] == 2
+    assert after["inkdigits_digits"] - before["inkdigits_digits"] == 10
+    read = 'inkdigits_requests{path="/v1/read",status="422"}'
+    assert after[read] - before.get(read, 0) == 1
+    other = 'inkdigits_requests{path="other",status="404"}'
+    assert after[other] - before.get(other, 0) == 2
+    assert not any("/any" in name for name in after)
+
+
+def test_the_log_has_ids_and_no_contents(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "inkdigits.service"):
+        answer = client.post("/v1/read?name=secret", content=METER.read_bytes(), headers={"X-Request-Id": "my-id.1"})
+        assert answer.headers["x-request-id"] == "my-id.1"
+        faked = client.get("/v2/health/live%0A{}", headers={"X-Request-Id": 'a", "status": 200'})
+        assert re.fullmatch(r"[0-9a-f]{32}", faked.headers["x-request-id"])
+    lines = [record.getMessage() for record in caplog.records if record.name == "inkdigits.service"]
+    first = json.loads(lines[0])
+    assert (first["id"], first["path"], first["status"]) == ("my-id.1", "/v1/read", 200)
+    assert not any("secret" in line or "04732" in line or "\n" in line for line in lines)
+
+
+def test_the_page_asks_nobody_else(client: TestClient) -> None:
+    page = client.get("/")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    folder = Path(service.__file__).parent / "static"
+    names = list(folder.iterdir())
+    assert sum(path.stat().st_size for path in names) <= 200_000
+    for path in names:
+        assert client.get(f"/static/{path.name}").status_code == 200
+        assert not re.findall(r"https?://(?!www\.w3\.org/)", path.read_text()), path
+    for name in re.findall(r'"(/[^"]+)"', page.text):
+        assert client.get(name).status_code == 200
+
+
+def test_the_interface_is_described(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/v1/read", "/v1/fields", "/v1/draw", "/v1/explain", "/metrics"} <= set(paths)
+    assert {"image/*", "multipart/form-data"} <= set(paths["/v1/read"]["post"]["requestBody"]["content"])
+    named = {parameter["name"] for parameter in paths["/v1/read"]["post"]["parameters"]}
+    assert named == {"name", "mode", "min_confidence", "max_error", "per", "format", "layout", "decimal"}
+
+
+@pytest.mark.slow
+def test_a_service_that_is_ended_answers_what_runs() -> None:
+    with served(INKDIGITS_FILES="1") as (address, process):
+        problem(httpx.post(f"{address}/v1/read", files=[("a", METER.read_bytes())] * 2), 400, "Maximum number of files is 1")
+        answers: list[httpx.Response] = []
+        large = io.BytesIO()
+        Image.open(PAGE).resize((3600, 2560)).save(large, "JPEG")
+        sent = {"content": large.getvalue(), "timeout": 60}
+        asked = threading.Thread(target=lambda: answers.append(httpx.post(f"{address}/v1/read", **sent)))  # type: ignore[arg-type]
+        asked.start()
+        time.sleep(0.3)
+        process.send_signal(signal.SIGTERM)
+        asked.join()
+        assert answers[0].status_code == 200
+        assert process.wait(20) in (0, -signal.SIGTERM)
