@@ -15,9 +15,6 @@ from inkdigits.extras import require
 if TYPE_CHECKING:
     from inkdigits.limits import Limits
 
-#: Seconds in which running requests are answered when the service is to end.
-_GRACE_S = 30
-
 
 def _for_strangers() -> Limits:
     from inkdigits.service.settings import STRANGERS
@@ -58,9 +55,8 @@ def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
     Example: INKDIGITS_TOKEN=… inkdigits serve --host 0.0.0.0 --workers 4
     """
     with require("serve"):
-        import uvicorn
-
         from inkdigits.service.app import create_app
+        from inkdigits.service.server import run
     from inkdigits.service.settings import ServiceSettings
 
     if workers:
@@ -68,13 +64,4 @@ def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
     settings = ServiceSettings(**given)
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of the processes that read: what they give back, the system gets
     click.echo(f"inkdigits: http://{host}:{port}  ({settings.workers} processes; Ctrl-C ends it)", err=True)
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,  # there is one of our own, with ids
-        timeout_graceful_shutdown=_GRACE_S,
-        limit_concurrency=4 * (settings.workers + settings.waiting),
-        server_header=False,
-    )
+    run(create_app(settings), host, port, connections=4 * (settings.workers + settings.waiting))

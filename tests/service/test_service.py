@@ -7,6 +7,7 @@ import io
 import json
 import re
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -177,6 +178,23 @@ def test_who_is_slow_is_not_waited_for() -> None:
             problem(httpx.post(f"{address}/v1/read", content=slow()), 408, "was not here after 0.5 seconds")
         assert time.monotonic() - started < 10
         assert httpx.post(f"{address}/v1/read?format=text", content=METER.read_bytes()).text == "04732\n"
+
+
+def test_who_connects_and_does_not_ask_is_given_up() -> None:
+    head = b"GET /v2/health/live HTTP/1.1\r\nHost: here\r\n"
+    with served("--waiting", "1") as (address, _):
+        where = httpx.URL(address)
+        silent, half, again = (socket.create_connection((where.host, where.port)) for _ in range(3))
+        half.sendall(head)
+        again.sendall(head + b"\r\n" + head)
+        started = time.monotonic()
+        for connection in (silent, half, again):
+            connection.settimeout(30)
+            while connection.recv(10_000):
+                pass
+            connection.close()
+        assert 1 < time.monotonic() - started < 25
+        assert httpx.get(f"{address}/v2/health/live").status_code == 200
 
 
 def test_a_token() -> None:

@@ -1,0 +1,71 @@
+"""The server: uvicorn, which here also gives up who connects and does not ask."""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+#: Seconds in which a request's head must be here; its body has a limit of its own.
+_HEAD_S = 10.0
+#: Seconds in which running requests are answered when the service is to end.
+_GRACE_S = 30
+
+
+class _Protocol(H11Protocol):
+    """A connection that is closed where no request comes over it; uvicorn would keep any number of them for ever."""
+
+    _alarm: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._stop()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait for the head of a request, if none is being answered."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop()
+        elif self._alarm is None and not self.transport.is_closing():
+            self._alarm = asyncio.get_running_loop().call_later(_HEAD_S, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+
+def run(app: ASGIApp, host: str, port: int, connections: int) -> None:
+    """Serve until a signal ends it.
+
+    Args:
+        app: The service.
+        host: The address at which it listens.
+        port: The port at which it listens.
+        connections: So many at once; more are answered with 503.
+    """
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        http=_Protocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,  # there is one of our own, with ids
+        timeout_graceful_shutdown=_GRACE_S,
+        limit_concurrency=connections,
+        server_header=False,
+    )
