@@ -29,10 +29,10 @@ def _for_strangers() -> Limits:
     "--workers", type=click.IntRange(1, 256), help="Processes that read.  [default: one for two cores]", show_envvar=True
 )
 @click.option(
-    "--waiting", type=int, default=64, show_default=True, show_envvar=True, help="Requests that may wait; more are refused."
+    "--waiting", type=int, default=32, show_default=True, show_envvar=True, help="Requests that may wait; more are refused."
 )
 @click.option("--seconds", type=float, default=30, show_default=True, show_envvar=True, help="For one request to be read.")
-@click.option("--body-mb", type=int, default=32, show_default=True, show_envvar=True, help="Size of a request.")
+@click.option("--body-mb", type=int, default=20, show_default=True, show_envvar=True, help="Size of a request.")
 @click.option("--body-seconds", type=float, default=30, show_default=True, show_envvar=True, help="For a request to arrive.")
 @click.option("--files", type=int, default=256, show_default=True, show_envvar=True, help="Pictures in one request.")
 @click.option(

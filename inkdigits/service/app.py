@@ -32,9 +32,10 @@ from inkdigits.service.metrics import Metrics
 from inkdigits.service.pool import Pool
 from inkdigits.service.problems import ProblemError
 from inkdigits.service.settings import ServiceSettings
-from inkdigits.service.uploads import received
+from inkdigits.service.uploads import Received, received
 
 _STATIC = Path(__file__).parent / "static"
+_FAULT = "a fault of the service, which its log tells: please report it with the request's id"
 _Share = Annotated[float | None, Field(ge=0, le=1)]
 
 
@@ -106,9 +107,15 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         redoc_url=None,
     )
 
-    async def answer(pictures: int, job: Callable[..., Answer], *args: Any) -> Response:
+    async def answer(
+        request: Request, job: Callable[..., Answer], arguments: Callable[[Received], tuple[Any, ...]]
+    ) -> Response:
+        pictures = 0
         try:
-            found = await pool.run(job, *args)
+            with pool.admitted():
+                body = await received(request, settings)
+                pictures = len(body.pictures)
+                found = await pool.run(job, *arguments(body))
         except InkdigitsError as error:
             metrics.refused.inc(pictures)
             raise ProblemError.of(error) from None
@@ -121,31 +128,24 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     @app.post("/v1/read", openapi_extra=_content())
     async def read(query: Annotated[FormQuery, Query()], request: Request) -> Response:
         """Read a picture, or the pictures of a form as one batch; a bad one among them is told, and the others are read."""
-        body = await received(request, settings)
         how = (query.options(), query.format, query.layout, query.decimal)
-        return await answer(len(body.pictures), jobs.read, body.pictures, body.several, *how)
+        return await answer(request, jobs.read, lambda body: (body.pictures, body.several, *how))
 
     @app.post("/v1/fields", openapi_extra=_content("template"))
     async def fields(query: Annotated[_Query, Query()], request: Request) -> Response:
         """Read the fields of a form: a picture and its template, as JSON."""
-        body = await received(request, settings)
-        if "template" not in body.parts:
-            detail = "there is no template: send a form with a picture and with the part 'template', which is JSON"
-            raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
-        how = (body.parts["template"], query.min_confidence, query.max_error)
-        return await answer(1, jobs.fields, body.only(), *how)
+        how = (query.min_confidence, query.max_error)
+        return await answer(request, jobs.fields, lambda body: (body.only(), body.part("template"), *how))
 
     @app.post("/v1/draw", openapi_extra=_content())
     async def draw(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
         """The picture with boxes and labels, as PNG."""
-        body = await received(request, settings)
-        return await answer(1, jobs.draw, body.only(), query.options())
+        return await answer(request, jobs.draw, lambda body: (body.only(), query.options()))
 
     @app.post("/v1/explain", openapi_extra=_content())
     async def explain(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
         """The steps from the picture to its digits, as PNG."""
-        body = await received(request, settings)
-        return await answer(1, jobs.explain, body.only(), query.options())
+        return await answer(request, jobs.explain, lambda body: (body.only(), query.options()))
 
     @app.get("/v2/health/live")
     @app.get("/v2/health/ready")
@@ -183,6 +183,7 @@ def _tell_problems(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, told(lambda error: error))
     app.add_exception_handler(RequestValidationError, told(_of_validation))
     app.add_exception_handler(HTTPException, told(_of_http))
+    app.add_exception_handler(Exception, told(lambda _: ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR, _FAULT)))
 
 
 def _of_validation(error: RequestValidationError) -> ProblemError:

@@ -60,7 +60,7 @@ class Front:
             await send(message)
 
         try:
-            if self._may(scope["path"], headers):
+            if self._may(scope, headers):
                 await self._app(scope, receive, answer)
             else:
                 detail = "the token is missing or another one: send it as 'Authorization: Bearer …'"
@@ -74,8 +74,8 @@ class Front:
             line = {"id": request_id, "method": scope["method"], "path": scope["path"], "status": status}
             log.info(json.dumps({**line, "seconds": round(seconds, 4)}))
 
-    def _may(self, path: str, headers: Headers) -> bool:
-        if self._token is None or _OPEN.fullmatch(path):
+    def _may(self, scope: Scope, headers: Headers) -> bool:
+        if self._token is None or _OPEN.fullmatch(scope["path"]) or scope["method"] == "OPTIONS":  # CORS asks before it sends
             return True
         given = headers.get("authorization", "").removeprefix("Bearer ")
         return hmac.compare_digest(given.encode(), self._token.encode())

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
-from inkdigits.files import parsed_json
+from inkdigits.files import parsed_json, printable
 from inkdigits.forms.template import Template
 from inkdigits.reader import Reader
 from inkdigits.reading import exporters
@@ -71,7 +71,8 @@ def read(
     if not several:
         document = reader.read(uploads[0].content, **asdict(options))
         if form == "json":
-            return _answer(json.dumps(document.to_dict(decimal)), form, [document])
+            source = {"source": printable(uploads[0].name)} if uploads[0].name else {}
+            return _answer(json.dumps({**source, **document.to_dict(decimal)}), form, [document])
         return _answer(_text([(uploads[0].name, document)], form, layout), form, [document])
     found = reader.read_many([upload.content for upload in uploads], on_error="return", **asdict(options))
     readings = [one for one in found if isinstance(one, Reading)]
@@ -92,9 +93,9 @@ def _text(named: exporters.Named, form: Form, layout: str) -> str:
 
 def _entry(name: str, found: Reading | ImageError | MissingExtraError, decimal: DecimalMark) -> dict[str, Any]:
     if isinstance(found, Reading):
-        return {"source": name, **found.to_dict(decimal)}
+        return {"source": printable(name), **found.to_dict(decimal)}
     found.prefix = ""  # its place in the list, which it has here anyhow
-    return {"source": name, "error": str(found)}
+    return {"source": printable(name), "error": str(found)}
 
 
 def _answer(text: str, form: Form, readings: Sequence[Reading], refused: int = 0) -> Answer:

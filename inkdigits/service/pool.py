@@ -11,7 +11,7 @@ import contextlib
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any
@@ -70,22 +70,29 @@ class Pool:
         """What ``job(reader, *args)`` gives in one of the processes.
 
         Raises:
-            BusyError: Too many wait already.
             TooLongError: It took too long.
             LostError: It has ended its process.
             InkdigitsError: What the job raises.
         """
+        task = asyncio.ensure_future(self._run(job, args))
+        # It is known, even where nobody waits for it any more.
+        task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(task)  # who has hung up leaves a process that is at work; it must come back
+
+    @contextlib.contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Of a request, before anything of it is read: it is one of those that are read or wait.
+
+        Raises:
+            BusyError: Too many are already.
+        """
         if self.running >= self._most:
             raise BusyError(f"{self.running} requests are being read or wait: try again in a moment")
         self.running += 1
-        task = asyncio.ensure_future(self._run(job, args))
-        task.add_done_callback(self._done)
-        return await asyncio.shield(task)  # who has hung up leaves a process that is at work; it must come back
-
-    def _done(self, task: asyncio.Future[Answer]) -> None:
-        self.running -= 1
-        if not task.cancelled():
-            task.exception()  # it is known, even where nobody waits for it any more
+        try:
+            yield
+        finally:
+            self.running -= 1
 
     async def _run(self, job: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
         worker = await self._idle.get()
@@ -126,19 +133,20 @@ class _Worker:
                     break
                 if self._way is None:
                     self.start()
-                assert self._way is not None
-                self._way.send((job, args))
+                if (way := self._way) is not None:
+                    way.send((job, args))
                 answer: Answer = self._heard(end)
                 return answer
             self.end()
         raise LostError("the picture ended the process that read it: save it again, in another format")
 
     def _heard(self, end: float) -> Any:
-        assert self._way is not None
-        if not self._way.poll(max(0.0, end - time.monotonic())):
+        if (way := self._way) is None:
+            raise EOFError  # it was ended by another thread
+        if not way.poll(max(0.0, end - time.monotonic())):
             self.end()
             raise TooLongError("it took too long and was given up: make the picture smaller, or allow more seconds")
-        answer = self._way.recv()
+        answer = way.recv()
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -149,12 +157,13 @@ class _Worker:
 
     def end(self) -> None:
         """End the process; the next request starts another."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-        if self._way is not None:
-            self._way.close()
+        process, way = self._process, self._way  # the service may end while this process is being replaced
         self._process = self._way = None
+        if process is not None:
+            process.kill()
+            process.join()
+        if way is not None:
+            way.close()
 
 
 def _work(way: Connection, make: Callable[[], Reader]) -> None:

@@ -20,7 +20,7 @@ class ServiceSettings:
     Attributes:
         model: A folder that ``inkdigits train-reader`` has made; None: the weights that ship with inkdigits.
         workers: Processes that read. Each has its own networks, some 150 MB.
-        waiting: So many requests may wait for one of them; more are refused.
+        waiting: So many requests may wait for one of them; more are refused. All of them together may hold a body each.
         seconds: For one request to be read; the process that takes longer is ended and replaced.
         body_mb: Size of a request.
         body_seconds: For a request to arrive.
@@ -35,9 +35,9 @@ class ServiceSettings:
 
     model: Path | None = None
     workers: int = max(1, (os.cpu_count() or 1) // 2)
-    waiting: int = 64
+    waiting: int = 32
     seconds: float = 30.0
-    body_mb: int = 32
+    body_mb: int = 20
     body_seconds: float = 30.0
     files: int = 256
     token: str | None = None

@@ -46,6 +46,18 @@ class Received:
             raise ProblemError(HTTPStatus.BAD_REQUEST, f"there are {len(self.pictures)} pictures: send one")
         return self.pictures[0]
 
+    def part(self, name: str) -> bytes:
+        """Something else that the form must hold.
+
+        Raises:
+            ProblemError: It is not there.
+        """
+        if name not in self.parts:
+            raise ProblemError(
+                HTTPStatus.BAD_REQUEST, f"there is no {name}: send a form with a picture and with the part {name!r}"
+            )
+        return self.parts[name]
+
 
 async def received(request: Request, settings: ServiceSettings) -> Received:
     """Read the body of a request: a picture's bytes, or a form with one picture or more.

@@ -68,12 +68,17 @@ def test_a_process_that_someone_else_ends_loses_no_request(tmp_path: Path) -> No
 
 
 def test_more_than_may_wait_are_refused() -> None:
+    async def asked(pool: Pool) -> bytes:
+        with pool.admitted():
+            return (await pool.run(jobs.sleep, 0.3)).content
+
     async def work(pool: Pool) -> None:
-        taken = [asyncio.ensure_future(pool.run(jobs.sleep, 0.3)) for _ in range(3)]
+        taken = [asyncio.ensure_future(asked(pool)) for _ in range(3)]
         await asyncio.sleep(0)
         with pytest.raises(BusyError, match="3 requests are being read or wait"):
-            await pool.run(jobs.pid)
+            await asked(pool)
         assert len(await asyncio.gather(*taken)) == 3
+        assert await asked(pool)
 
     with_pool(work, waiting=2)
 

@@ -208,6 +208,38 @@ def test_a_token() -> None:
         assert client.get("/").status_code == client.get("/v2/health/ready").status_code == 200
 
 
+def test_another_site_that_is_named_may_ask() -> None:
+    with TestClient(create_app(ServiceSettings(workers=1, token="much-guessed", origin="https://example.org"))) as client:
+        asks = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+        before = client.options("/v1/read", headers={**asks, "Access-Control-Request-Headers": "authorization"})
+        assert before.status_code == 200
+        assert before.headers["access-control-allow-origin"] == "https://example.org"
+        assert (
+            "access-control-allow-origin"
+            not in client.options("/v1/read", headers={**asks, "Origin": "https://other.org"}).headers
+        )
+        problem(client.post("/v1/read", content=METER.read_bytes(), headers=asks), 401)
+
+
+def test_more_than_may_wait_are_told_to_come_again() -> None:
+    with served("--waiting", "1") as (address, _):
+        answers: list[httpx.Response] = []
+        content = METER.read_bytes()
+        threads = [
+            threading.Thread(target=lambda: answers.append(httpx.post(f"{address}/v1/explain", content=content, timeout=60)))
+            for _ in range(6)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {200, 503} == {answer.status_code for answer in answers}
+        for answer in answers:
+            if answer.status_code == 503:
+                problem(answer, 503, "try again")
+                assert answer.headers["retry-after"] == "2"
+
+
 def test_what_is_counted(client: TestClient) -> None:
     def counted() -> dict[str, float]:
         found = re.findall(r"^(inkdigits_\w+?)(?:_total)?(\{.*\})? ([\d.e+]+)$", client.get("/metrics").text, re.MULTILINE)
