@@ -24,13 +24,14 @@ from inkdigits.errors import InkdigitsError
 from inkdigits.reader import Reader
 from inkdigits.reading.candidates import Unit
 from inkdigits.reading.page import Mode
+from inkdigits.reading.schema import DocumentSchema
 from inkdigits.reading.values import DecimalMark
 from inkdigits.service import jobs
 from inkdigits.service.front import Front
 from inkdigits.service.jobs import Answer, Form, Options
 from inkdigits.service.metrics import Metrics
 from inkdigits.service.pool import Pool
-from inkdigits.service.problems import ProblemError
+from inkdigits.service.problems import PROBLEM, ProblemError
 from inkdigits.service.settings import ServiceSettings
 from inkdigits.service.uploads import Received, received
 
@@ -75,6 +76,38 @@ def _content(*more: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {**kinds, "multipart/form-data": {"schema": form}}}}
 
 
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+
+
+class Results(BaseModel):
+    """What was read in the pictures of a form."""
+
+    results: list[DocumentSchema | dict[str, str]]
+
+
+def _answers(*kinds: str, model: Any = None) -> dict[int | str, dict[str, Any]]:
+    """What an answer may be, for the description of the interface."""
+    told = {"content": {kind.partition(";")[0]: {} for kind in kinds}, **({"model": model} if model else {})}
+    return {int(HTTPStatus.OK): {"description": "What was found.", **told}}
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    int(status): {"description": status.phrase, "content": {PROBLEM: {"schema": Problem.model_json_schema()}}}
+    for status in (
+        *(HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED),
+        *(HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+        *(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT),
+    )
+}
+
+
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The service as an ASGI application, for uvicorn and its like.
 
@@ -105,6 +138,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages fetch scripts from elsewhere
         redoc_url=None,
+        responses=_PROBLEMS,
     )
 
     async def answer(
@@ -125,24 +159,34 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         metrics.unsure.inc(found.unsure)
         return Response(found.content, media_type=found.media_type)
 
-    @app.post("/v1/read", openapi_extra=_content())
+    @app.post(
+        "/v1/read",
+        openapi_extra=_content(),
+        response_class=Response,
+        responses=_answers(*jobs.MEDIA_TYPES.values(), model=DocumentSchema | Results),
+    )
     async def read(query: Annotated[FormQuery, Query()], request: Request) -> Response:
         """Read a picture, or the pictures of a form as one batch; a bad one among them is told, and the others are read."""
         how = (query.options(), query.format, query.layout, query.decimal)
         return await answer(request, jobs.read, lambda body: (body.pictures, body.several, *how))
 
-    @app.post("/v1/fields", openapi_extra=_content("template"))
+    @app.post(
+        "/v1/fields",
+        openapi_extra=_content("template"),
+        response_class=Response,
+        responses=_answers(jobs.MEDIA_TYPES["json"]),
+    )
     async def fields(query: Annotated[_Query, Query()], request: Request) -> Response:
         """Read the fields of a form: a picture and its template, as JSON."""
         how = (query.min_confidence, query.max_error)
         return await answer(request, jobs.fields, lambda body: (body.only(), body.part("template"), *how))
 
-    @app.post("/v1/draw", openapi_extra=_content())
+    @app.post("/v1/draw", openapi_extra=_content(), response_class=Response, responses=_answers("image/png"))
     async def draw(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
         """The picture with boxes and labels, as PNG."""
         return await answer(request, jobs.draw, lambda body: (body.only(), query.options()))
 
-    @app.post("/v1/explain", openapi_extra=_content())
+    @app.post("/v1/explain", openapi_extra=_content(), response_class=Response, responses=_answers("image/png"))
     async def explain(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
         """The steps from the picture to its digits, as PNG."""
         return await answer(request, jobs.explain, lambda body: (body.only(), query.options()))
@@ -153,7 +197,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         """The service answers; it does so only once its processes are ready."""
         return {"ready": True}
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=Response, responses=_answers("text/plain"))
     async def counted() -> Response:
         """Counters, for Prometheus."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

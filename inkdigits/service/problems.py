@@ -19,6 +19,8 @@ _STATUS: tuple[tuple[type[InkdigitsError], HTTPStatus], ...] = (
     (UsageError, HTTPStatus.BAD_REQUEST),
     (InkdigitsError, HTTPStatus.BAD_REQUEST),
 )
+#: The media type of a problem document.
+PROBLEM = "application/problem+json"
 #: Seconds after which one may come again.
 _RETRY_AFTER_S = "2"
 
@@ -46,6 +48,4 @@ class ProblemError(Exception):
     def response(self, request_id: str) -> JSONResponse:
         """The document."""
         content = {"type": "about:blank", "title": self.status.phrase, "status": int(self.status), "detail": self.detail}
-        return JSONResponse(
-            {**content, "request_id": request_id}, self.status, self.headers, media_type="application/problem+json"
-        )
+        return JSONResponse({**content, "request_id": request_id}, self.status, self.headers, media_type=PROBLEM)

@@ -8,6 +8,8 @@ import json
 import re
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -41,6 +43,13 @@ def client() -> Iterator[TestClient]:
 @pytest.fixture(scope="module")
 def reader() -> inkdigits.Reader:
     return inkdigits.Reader(limits=SETTINGS.limits)
+
+
+@pytest.fixture(scope="module")
+def strict() -> Iterator[str]:
+    """The address of a service that allows little."""
+    with served("--body-mb", "2", "--body-seconds", "0.5", "--waiting", "1") as (found, _):
+        yield found
 
 
 def problem(answer: httpx.Response, status: int, *words: str) -> None:
@@ -140,7 +149,7 @@ def test_paths_and_methods_that_are_not_there(client: TestClient) -> None:
     problem(client.post("/v1/draw", files=[("a", METER.read_bytes())] * 2), 400, "send one")
 
 
-def test_a_body_is_not_read_beyond_its_limit(client: TestClient) -> None:
+def test_a_body_is_not_read_beyond_its_limit(client: TestClient, strict: str) -> None:
     given = 0
 
     def endless() -> Iterator[bytes]:
@@ -150,11 +159,10 @@ def test_a_body_is_not_read_beyond_its_limit(client: TestClient) -> None:
             yield bytes(1_000_000)
 
     problem(client.post("/v1/read", content=bytes(2_000_001)), 413, "more than 2 MB")
-    with served("--body-mb", "2") as (address, _):
-        with contextlib.suppress(httpx.TransportError):  # the connection may be closed while more is sent
-            problem(httpx.post(f"{address}/v1/read", content=endless()), 413, "more than 2 MB")
-        assert given < 50
-        assert httpx.get(f"{address}/v2/health/live").status_code == 200
+    with contextlib.suppress(httpx.TransportError):  # the connection may be closed while more is sent
+        problem(httpx.post(f"{strict}/v1/read", content=endless()), 413, "more than 2 MB")
+    assert given < 50
+    assert httpx.get(f"{strict}/v2/health/live").status_code == 200
 
 
 def test_a_form_is_not_written_to_the_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,35 +174,32 @@ def test_a_form_is_not_written_to_the_disk(client: TestClient, monkeypatch: pyte
     assert len(answer.json()["results"]) == 1
 
 
-def test_who_is_slow_is_not_waited_for() -> None:
+def test_who_is_slow_is_not_waited_for(strict: str) -> None:
     def slow() -> Iterator[bytes]:
         for _ in range(100):
             time.sleep(0.2)
             yield b"x"
 
-    with served("--body-seconds", "0.5") as (address, _):
-        started = time.monotonic()
-        with contextlib.suppress(httpx.TransportError):
-            problem(httpx.post(f"{address}/v1/read", content=slow()), 408, "was not here after 0.5 seconds")
-        assert time.monotonic() - started < 10
-        assert httpx.post(f"{address}/v1/read?format=text", content=METER.read_bytes()).text == "04732\n"
+    started = time.monotonic()
+    with contextlib.suppress(httpx.TransportError):
+        problem(httpx.post(f"{strict}/v1/read", content=slow()), 408, "was not here after 0.5 seconds")
+    assert time.monotonic() - started < 10
+    assert httpx.post(f"{strict}/v1/read?format=text", content=METER.read_bytes()).text == "04732\n"
 
 
-def test_who_connects_and_does_not_ask_is_given_up() -> None:
-    head = b"GET /v2/health/live HTTP/1.1\r\nHost: here\r\n"
-    with served("--waiting", "1") as (address, _):
-        where = httpx.URL(address)
-        silent, half, again = (socket.create_connection((where.host, where.port)) for _ in range(3))
-        half.sendall(head)
-        again.sendall(head + b"\r\n" + head)
-        started = time.monotonic()
-        for connection in (silent, half, again):
-            connection.settimeout(30)
-            while connection.recv(10_000):
-                pass
-            connection.close()
-        assert 1 < time.monotonic() - started < 25
-        assert httpx.get(f"{address}/v2/health/live").status_code == 200
+def test_who_connects_and_does_not_ask_is_given_up(strict: str) -> None:
+    head, where = b"GET /v2/health/live HTTP/1.1\r\nHost: here\r\n", httpx.URL(strict)
+    silent, half, again = (socket.create_connection((where.host, where.port or 80)) for _ in range(3))
+    half.sendall(head)
+    again.sendall(head + b"\r\n" + head)
+    started = time.monotonic()
+    for connection in (silent, half, again):
+        connection.settimeout(30)
+        while connection.recv(10_000):
+            pass
+        connection.close()
+    assert 1 < time.monotonic() - started < 25
+    assert httpx.get(f"{strict}/v2/health/live").status_code == 200
 
 
 def test_a_token() -> None:
@@ -221,23 +226,21 @@ def test_another_site_that_is_named_may_ask() -> None:
         problem(client.post("/v1/read", content=METER.read_bytes(), headers=asks), 401)
 
 
-def test_more_than_may_wait_are_told_to_come_again() -> None:
-    with served("--waiting", "1") as (address, _):
-        answers: list[httpx.Response] = []
-        content = METER.read_bytes()
-        threads = [
-            threading.Thread(target=lambda: answers.append(httpx.post(f"{address}/v1/explain", content=content, timeout=60)))
-            for _ in range(6)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert {200, 503} == {answer.status_code for answer in answers}
-        for answer in answers:
-            if answer.status_code == 503:
-                problem(answer, 503, "try again")
-                assert answer.headers["retry-after"] == "2"
+def test_more_than_may_wait_are_told_to_come_again(strict: str) -> None:
+    content, answers = METER.read_bytes(), list[httpx.Response]()
+    threads = [
+        threading.Thread(target=lambda: answers.append(httpx.post(f"{strict}/v1/explain", content=content, timeout=60)))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answers} == {200, 503}
+    for answer in answers:
+        if answer.status_code == 503:
+            problem(answer, 503, "try again")
+            assert answer.headers["retry-after"] == "2"
 
 
 def test_what_is_counted(client: TestClient) -> None:
@@ -291,6 +294,10 @@ def test_the_interface_is_described(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/v1/read", "/v1/fields", "/v1/draw", "/v1/explain", "/metrics"} <= set(paths)
     assert {"image/*", "multipart/form-data"} <= set(paths["/v1/read"]["post"]["requestBody"]["content"])
+    answers = paths["/v1/read"]["post"]["responses"]
+    assert {"application/json", "text/plain", "text/csv", "text/html"} <= set(answers["200"]["content"])
+    for status in ("400", "401", "413", "422", "503", "504"):
+        assert set(answers[status]["content"]) == {"application/problem+json"}
     named = {parameter["name"] for parameter in paths["/v1/read"]["post"]["parameters"]}
     assert named == {"name", "mode", "min_confidence", "max_error", "per", "format", "layout", "decimal"}
 
@@ -310,3 +317,14 @@ def test_a_service_that_is_ended_answers_what_runs() -> None:
         asked.join()
         assert answers[0].status_code == 200
         assert process.wait(20) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_it_keeps_to_its_description_whatever_is_asked(address: str, tmp_path: Path) -> None:
+    # That all that is described is also accepted is not asked for: no description says what a whole picture is.
+    checks = ["--exclude-checks", "positive_data_acceptance"]
+    phases = ["--phases", "coverage,fuzzing", "--max-examples", "40", "--seed", "1"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", *checks, *phases]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout
+    assert "Tested: 7" in done.stdout
