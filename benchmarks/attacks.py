@@ -2,14 +2,17 @@
 
     python benchmarks/attacks.py [NAME ...]
 
-Every file is made here, none is larger than 20 MB, and each is read in a process of its own, which is ended after a minute.
-Needs inkdigits[pdf] and Linux.
+Every file is made here, none is larger than 20 MB, and each is read in a process of its own, which is ended after a minute:
+pictures by a reader, templates on a picture of examples/, data and models as whatever their suffix says. Needs
+inkdigits[pdf,train] and Linux.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
+import struct
 import subprocess
 import sys
 import tempfile
@@ -18,10 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 from PIL import Image
 
 from inkdigits import files
+from inkdigits.inference.classifier import TASK_KEY
 
+ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "attacks.json"
 SLOWEST_S, MOST_MB = 10.0, 700
 _ENDED_AFTER_S = 60
@@ -33,9 +39,18 @@ from pathlib import Path
 peak = lambda: int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 reader = inkdigits.Reader(threads=2)
 before, started = peak(), time.perf_counter()
+path = Path(sys.argv[1])
 try:
-    pages = sum(1 for _ in reader.read_pages(sys.argv[1], sys.argv[2]))
-    answer = f"{pages} page" + "s" * (pages != 1)
+    if path.suffix == ".json":
+        answer = f"{len(reader.read_fields(sys.argv[3], path))} fields"
+    elif path.suffix == ".gz":
+        from inkdigits import formats
+        answer = f"{formats.read_idx(path).shape}"
+    elif path.suffix == ".onnx":
+        answer = f"{inkdigits.load_model(path)}"
+    else:
+        pages = sum(1 for _ in reader.read_pages(path, sys.argv[2]))
+        answer = f"{pages} page" + "s" * (pages != 1)
 except inkdigits.InkdigitsError as error:
     answer = f"refused: {str(error)[:150]}"
 children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
@@ -148,6 +163,60 @@ def strokes() -> bytes:
     return _with_contents(b"0 0 m 612 612 l S\n" * 2_000_000, b"", [])
 
 
+def template(**content: object) -> bytes:
+    """A template as JSON."""
+    return json.dumps(content).encode()
+
+
+def idx() -> bytes:
+    """An IDX file of 7 GB of zeros, which pack well."""
+    head = struct.pack(">4B3I", 0, 0, 8, 3, 7_000_000, 32, 32)
+    packed = zlib.compressobj(9, zlib.DEFLATED, 31)
+    zeros = packed.compress(head) + b"".join(packed.compress(bytes(10_000_000)) for _ in range(400))
+    return zeros + packed.flush()
+
+
+def model(*nodes: onnx.NodeProto, **values: np.ndarray) -> bytes:
+    """A model with the names and shapes of a classifier, whose nodes make a number ``most`` beside the images."""
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    flat = [helper.make_node("Flatten", ["images"], ["flat"]), helper.make_node("MatMul", ["flat", "nothing"], ["none"])]
+    known = {"nothing": np.zeros((784, 10), np.float32), **values}
+    graph = helper.make_graph(
+        [*flat, *nodes, helper.make_node("Add", ["none", "most"], ["probabilities"])],
+        "attack",
+        [helper.make_tensor_value_info("images", kind, ["N", 1, 28, 28])],
+        [helper.make_tensor_value_info("probabilities", kind, ["N", 10])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in known.items()],
+    )
+    found = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    helper.set_model_props(found, {TASK_KEY: "digits"})
+    content: bytes = found.SerializeToString()
+    return content
+
+
+def slow_model() -> bytes:
+    """A model that multiplies large matrices for hours."""
+    node = onnx.helper.make_node
+    products = [node("MatMul", [f"m{i}", f"m{i}"], [f"m{i + 1}"]) for i in range(500)]
+    return model(
+        node("ConstantOfShape", ["sides"], ["m0"]),
+        *products,
+        node("ReduceMax", ["m500"], ["most"], keepdims=0),
+        sides=np.array([5000, 5000]),
+    )
+
+
+def large_model() -> bytes:
+    """A model that makes 14 GB of one number."""
+    node = onnx.helper.make_node
+    expand = node("Expand", ["one", "sides"], ["much"])
+    largest = node("ReduceMax", ["much"], ["most"], keepdims=0)
+    return model(expand, largest, one=np.ones(1, np.float32), sides=np.array([60_000, 60_000]))
+
+
+#: A field over the whole picture.
+_FIELD = {"name": "a", "box": [0, 0, 1, 1]}
+
 #: The files, by name.
 ATTACKS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "dots": ("png", dots),
@@ -164,6 +233,17 @@ ATTACKS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "nested forms": ("pdf", forms),
     "large image": ("pdf", large_image),
     "strokes": ("pdf", strokes),
+    "template of 100,000 cells": ("json", lambda: template(fields=[{**_FIELD, "cells": 100_000}])),
+    "template of 200,000 fields": (
+        "json",
+        lambda: template(fields=[{**_FIELD, "name": f"f{number}", "cells": 1} for number in range(200_000)]),
+    ),
+    "template with a grid": ("json", lambda: template(grid={"rows": 60, "columns": 60})),
+    "template as large as may be": ("json", lambda: template(grid={"rows": 40, "columns": 50})),
+    "deep template": ("json", lambda: b"[" * 100_000 + b"]" * 100_000),
+    "IDX of 7 GB": ("idx.gz", idx),
+    "model that takes hours": ("onnx", slow_model),
+    "model of 14 GB": ("onnx", large_model),
 }
 
 
@@ -185,7 +265,7 @@ def main() -> None:
                 table.append({**row, "MB": megabytes, "answer": answer})
                 mark = "" if seconds <= SLOWEST_S and megabytes <= MOST_MB else "TOO MUCH "
                 print(
-                    f"{name:22} {row['bytes']:>10,d} B  {mode:5} {seconds:6.1f} s {megabytes:6d} MB  {mark}{answer}", flush=True
+                    f"{name:28} {row['bytes']:>10,d} B  {mode:5} {seconds:6.1f} s {megabytes:6d} MB  {mark}{answer}", flush=True
                 )
     if not args.names:
         files.write_json(RESULTS, table)
@@ -193,7 +273,7 @@ def main() -> None:
 
 def _measured(path: Path, mode: str) -> tuple[float, int, str]:
     try:
-        command = [sys.executable, "-c", _READ, str(path), mode]
+        command = [sys.executable, "-c", _READ, str(path), mode, str(ROOT / "examples" / "meter.jpg")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_ENDED_AFTER_S, check=False)
     except subprocess.TimeoutExpired:
         return _ENDED_AFTER_S, 0, "ended after a minute"

@@ -238,6 +238,8 @@ class Template:
             raise UsageError(f"the template {path} does not exist: check its name") from None
         except OSError as error:
             raise UsageError(f"the template {path} cannot be read ({error.strerror}): name the JSON file") from None
+        except ValueError:
+            raise UsageError(f"the template {str(path)!r} cannot be the name of a file: name the JSON file") from None
         except DataError as error:
             raise UsageError(f"the template {error}") from None
         try:

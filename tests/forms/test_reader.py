@@ -1,5 +1,4 @@
 from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Callable
@@ -314,3 +313,9 @@ def test_a_template_that_is_nested_too_deep(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text("[" * 100_000)
     with pytest.raises(UsageError, match=r"the template .*nested too deep"):
         Template.load(tmp_path / "t.json")
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a\0b", "\ud800", "x" * 5000])
+def test_names_that_no_file_has(name: str) -> None:
+    with pytest.raises(UsageError, match="name the JSON file|does not exist"):
+        Template.load(name)
