@@ -1,4 +1,5 @@
 from __future__ import annotations
+
 import csv
 import json
 from collections.abc import Callable
@@ -317,5 +318,5 @@ def test_a_template_that_is_nested_too_deep(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "\0", "a\0b", "\ud800", "x" * 5000])
 def test_names_that_no_file_has(name: str) -> None:
-    with pytest.raises(UsageError, match="name the JSON file|does not exist"):
+    with pytest.raises(UsageError, match=r"name the JSON file|does not exist"):
         Template.load(name)
