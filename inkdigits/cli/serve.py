@@ -24,7 +24,9 @@ def _for_strangers() -> Limits:
 
 @click.command(context_settings={"auto_envvar_prefix": "INKDIGITS"})
 @click.option("--host", default="127.0.0.1", show_default=True, show_envvar=True, help="0.0.0.0: other machines may ask, too.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, show_envvar=True)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, show_envvar=True, help="0: any that is free."
+)
 @click.option(
     "--workers", type=click.IntRange(1, 256), help="Processes that read.  [default: one for two cores]", show_envvar=True
 )
@@ -57,11 +59,14 @@ def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
     with require("serve"):
         from inkdigits.service.app import create_app
         from inkdigits.service.server import run
+    from inkdigits.reader import Reader
     from inkdigits.service.settings import ServiceSettings
 
     if workers:
         given["workers"] = workers
     settings = ServiceSettings(**given)
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")  # of the processes that read: what they give back, the system gets
-    click.echo(f"inkdigits: http://{host}:{port}  ({settings.workers} processes; Ctrl-C ends it)", err=True)
-    run(create_app(settings), host, port, connections=4 * (settings.workers + settings.waiting))
+    if settings.model:
+        Reader(settings.model).close()  # what is wrong with it is said here, and not by each process
+    connections = 4 * (settings.workers + settings.waiting)
+    run(create_app(settings), host, port, connections, lambda url: click.echo(f"inkdigits: {url}  (Ctrl-C ends it)", err=True))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from inkdigits.errors import UsageError
 
 #: Seconds in which a request's head must be here; its body has a limit of its own.
 _HEAD_S = 10.0
@@ -48,19 +52,41 @@ class _Protocol(H11Protocol):
             self._alarm = None
 
 
-def run(app: ASGIApp, host: str, port: int, connections: int) -> None:
+class _Server(uvicorn.Server):
+    """A server that tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def run(app: ASGIApp, host: str, port: int, connections: int, ready: Callable[[str], None]) -> None:
     """Serve until a signal ends it.
 
     Args:
         app: The service.
         host: The address at which it listens.
-        port: The port at which it listens.
+        port: The port at which it listens; 0: any that is free.
         connections: So many at once; more are answered with 503.
+        ready: Is called with the service's URL as soon as it answers.
+
+    Raises:
+        UsageError: It cannot listen there.
     """
-    uvicorn.run(
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        raise UsageError(f"{host} port {port} cannot be listened at ({reason}): choose another") from None
+    shown = f"[{host}]" if ":" in host else host
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         http=_Protocol,
         ws="none",
         log_level="warning",
@@ -69,3 +95,5 @@ def run(app: ASGIApp, host: str, port: int, connections: int) -> None:
         limit_concurrency=connections,
         server_header=False,
     )
+    with listening:
+        _Server(config, lambda: ready(f"http://{shown}:{listening.getsockname()[1]}")).run([listening])

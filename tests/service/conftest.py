@@ -1,38 +1,29 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx2 as httpx
 import pytest
 
 
 @contextmanager
-def served(*options: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def served(*options: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A service in a process of its own, by its command: its address, and the process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "inkdigits", "serve", "--port", str(port), "--workers", "1", *options]
-    process = subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.PIPE)
-    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "inkdigits", "serve", "--port", "0", "--workers", "1", *options]
+    process = subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
     try:
-        for _ in range(600):
-            try:
-                httpx.get(f"{address}/v2/health/ready").raise_for_status()
-                break
-            except httpx.TransportError:
-                assert process.poll() is None, process.communicate()[1].decode()
-                time.sleep(0.1)
-        yield address, process
+        said = process.stderr.readline()
+        assert said.startswith("inkdigits: http://"), said + process.communicate()[1]
+        threading.Thread(target=process.stderr.read, daemon=True).start()  # its log must not fill the pipe
+        yield said.split()[1], process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 @pytest.fixture(scope="module")

@@ -328,3 +328,19 @@ def test_it_keeps_to_its_description_whatever_is_asked(address: str, tmp_path: P
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
     assert "Tested: 7" in done.stdout
+
+
+def test_a_service_that_cannot_be_started(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for options, code, word in (
+            (["--port", port], 2, f"127.0.0.1 port {port} cannot be listened at (Address already in use)"),
+            (["--model", str(tmp_path / "none")], 1, "none does not exist"),
+            (["--waiting", "0"], 2, "waiting is 0: give a number above 0"),
+        ):
+            command = [sys.executable, "-m", "inkdigits", "serve", *options]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            assert done.returncode == code
+            assert done.stderr.startswith("inkdigits: ")
+            assert word in done.stderr
+            assert done.stderr.count("\n") == 1
