@@ -201,7 +201,7 @@ def turned() -> Image.Exif:
         ("CMYK", {}),
         ("L", {"exif": turned()}),
     ],
-    ids=str,
+    ids=["grey", "fine", "colours", "4:4:4", "progressive", "progressive grey", "restarts", "cmyk", "turned"],
 )
 def test_a_jpeg_that_was_cut_off_and_closed_again(mode: str, how: dict[str, object], share: float, sample: Dataset) -> None:
     file = io.BytesIO()
