@@ -12,7 +12,7 @@ PARALLEL := -n auto --dist loadfile
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-fast data features train evaluate predict plots report
-.PHONY: docs lint types pytest wheel pictures notebooks weights lock clean
+.PHONY: serve docs lint types pytest wheel pictures notebooks weights lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ wheel: $(VENV)/.dev ## build a wheel, install it alone, and read a picture with 
 pictures: $(VENV)/.train train ## make the pictures in examples/ and docs/images/ again
 	@$(VENV)/bin/python docs/make_examples.py
 	@$(VENV)/bin/python docs/make_pictures.py $(RECIPE)
+
+serve: $(VENV)/bin/python ## the page to write on, and the service behind it (no PyTorch needed)
+	@$(PIP) --editable '.[serve]'
+	@$(RUN) serve
 
 notebooks: $(VENV)/.train ## run the notebooks and write them into docs/notebooks
 	@$(PIP) -e '.[notebooks]'
