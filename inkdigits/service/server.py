@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 
@@ -79,11 +80,16 @@ def run(app: ASGIApp, host: str, port: int, connections: int, ready: Callable[[s
         UsageError: It cannot listen there.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named, since asyncio sends small answers at once over sockets of TCP alone: others wait 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        listening = socket.create_server((host, port), family=family, backlog=2048)
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
     except OSError as error:
-        reason = str(error.strerror).partition(" (")[0]
-        raise UsageError(f"{host} port {port} cannot be listened at ({reason}): choose another") from None
+        listening.close()
+        raise UsageError(f"{host} port {port} cannot be listened at ({error.strerror}): choose another") from None
     shown = f"[{host}]" if ":" in host else host
     config = uvicorn.Config(
         app,
