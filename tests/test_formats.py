@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -214,3 +215,10 @@ def test_numbers_that_only_look_so(tmp_path: Path, field: str) -> None:
     )
     with pytest.raises(DataError, match=r"row 1, column pixel0: .* is not a whole number"):
         formats.read_kaggle_csv(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("shape", [(0xFF000000, 0xFFFF0700, 0), (0, 2**31, 2**31), (2**31, 0, 2**31)])
+def test_no_values_in_sides_that_no_array_has(shape: tuple[int, ...], tmp_path: Path) -> None:
+    (tmp_path / "images").write_bytes(struct.pack(">4B3I", 0, 0, 8, 3, *shape))
+    with pytest.raises(DataError, match="it is damaged"):
+        formats.read_idx(tmp_path / "images")
