@@ -60,7 +60,7 @@ def read_idx(path: Path, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
                 raise DataError(f"{path} ends within its header: download it again")
             shape = struct.unpack(f">{magic[3]}I", header)
             size = math.prod(shape) * np.dtype(dtype).itemsize
-            if math.prod(side or 1 for side in shape) > MAX_IDX_BYTES or size > MAX_IDX_BYTES:  # sides beside a 0 count, too
+            if math.prod(side or 1 for side in shape) * np.dtype(dtype).itemsize > MAX_IDX_BYTES:  # sides beside a 0, too
                 raise DataError(f"{path}: the header states {shape} = {size} bytes, more than {MAX_IDX_BYTES}: it is damaged")
             content = _read_up_to(file, size + 1)
     except FileNotFoundError:

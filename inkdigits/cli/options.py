@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from inkdigits.errors import UsageError
-
-if TYPE_CHECKING:
-    from inkdigits.limits import Limits
+from inkdigits.limits import DEFAULTS, Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _defaults() -> Limits:
-    from inkdigits.limits import DEFAULTS
-
-    return DEFAULTS
-
-
-def limit(function: F, defaults: Callable[[], Limits] = _defaults) -> F:
+def limit(function: F, defaults: Limits = DEFAULTS) -> F:
     """``--limit``, which gives ``Limits``; those that are not named stay as they are by default."""
     return click.option(
         "--limit",
         "limits",
         multiple=True,
         metavar="NAME=NUMBER",
-        callback=lambda context, option, values: _limits(values, defaults()),
+        callback=lambda context, option, values: _limits(values, defaults),
         help="What a file may cost: pages, pixels, seconds, memory in MB, components; e.g. --limit pages=5000.",
     )(function)
 

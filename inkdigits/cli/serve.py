@@ -5,21 +5,13 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from inkdigits.cli import options
 from inkdigits.extras import require
-
-if TYPE_CHECKING:
-    from inkdigits.limits import Limits
-
-
-def _for_strangers() -> Limits:
-    from inkdigits.service.settings import STRANGERS
-
-    return STRANGERS
+from inkdigits.service.settings import STRANGERS, ServiceSettings
 
 
 @click.command(context_settings={"auto_envvar_prefix": "INKDIGITS"})
@@ -31,12 +23,35 @@ def _for_strangers() -> Limits:
     "--workers", type=click.IntRange(1, 256), help="Processes that read.  [default: one for two cores]", show_envvar=True
 )
 @click.option(
-    "--waiting", type=int, default=32, show_default=True, show_envvar=True, help="Requests that may wait; more are refused."
+    "--waiting",
+    type=int,
+    default=ServiceSettings.waiting,
+    show_default=True,
+    show_envvar=True,
+    help="Requests that may wait; more are refused.",
 )
-@click.option("--seconds", type=float, default=30, show_default=True, show_envvar=True, help="For one request to be read.")
-@click.option("--body-mb", type=int, default=20, show_default=True, show_envvar=True, help="Size of a request.")
-@click.option("--body-seconds", type=float, default=30, show_default=True, show_envvar=True, help="For a request to arrive.")
-@click.option("--files", type=int, default=256, show_default=True, show_envvar=True, help="Pictures in one request.")
+@click.option(
+    "--seconds",
+    type=float,
+    default=ServiceSettings.seconds,
+    show_default=True,
+    show_envvar=True,
+    help="For one request to be read.",
+)
+@click.option(
+    "--body-mb", type=int, default=ServiceSettings.body_mb, show_default=True, show_envvar=True, help="Size of a request."
+)
+@click.option(
+    "--body-seconds",
+    type=float,
+    default=ServiceSettings.body_seconds,
+    show_default=True,
+    show_envvar=True,
+    help="For a request to arrive.",
+)
+@click.option(
+    "--files", type=int, default=ServiceSettings.files, show_default=True, show_envvar=True, help="Pictures in one request."
+)
 @click.option(
     "--token", show_envvar=True, help="What requests must know; better told by the environment, where nobody sees it."
 )
@@ -47,7 +62,7 @@ def _for_strangers() -> Limits:
     show_envvar=True,
     help="A folder that 'inkdigits train-reader' has made.  [default: the shipped weights]",
 )
-@partial(options.limit, defaults=_for_strangers)
+@partial(options.limit, defaults=STRANGERS)
 def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
     """Serve the reader over HTTP, with a page to draw on.
 
@@ -60,7 +75,6 @@ def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
         from inkdigits.service.app import create_app
         from inkdigits.service.server import run
     from inkdigits.reader import Reader
-    from inkdigits.service.settings import ServiceSettings
 
     if workers:
         given["workers"] = workers

@@ -37,6 +37,8 @@ from inkdigits.service.uploads import Received, received
 
 _STATIC = Path(__file__).parent / "static"
 _FAULT = "a fault of the service, which its log tells: please report it with the request's id"
+#: Reads a request's body, does a job with the arguments that are made of it, and answers.
+_Answering = Callable[[Request, Callable[..., Answer], Callable[[Received], tuple[Any, ...]]], Awaitable[Response]]
 _Share = Annotated[float | None, Field(ge=0, le=1)]
 
 
@@ -159,6 +161,19 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         metrics.unsure.inc(found.unsure)
         return Response(found.content, media_type=found.media_type)
 
+    _add_reading(app, answer)
+    _add_others(app, metrics)
+    _tell_problems(app)
+    if settings.origin:
+        allowed = {"allow_origins": [settings.origin], "allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
+        app.add_middleware(CORSMiddleware, **allowed)  # type: ignore[arg-type]
+    app.add_middleware(Front, settings.token, metrics)
+    return app
+
+
+def _add_reading(app: FastAPI, answer: _Answering) -> None:
+    """What is asked with pictures."""
+
     @app.post(
         "/v1/read",
         openapi_extra=_content(),
@@ -191,6 +206,10 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         """The steps from the picture to its digits, as PNG."""
         return await answer(request, jobs.explain, lambda body: (body.only(), query.options()))
 
+
+def _add_others(app: FastAPI, metrics: Metrics) -> None:
+    """What is asked without: the page, and how the service is."""
+
     @app.get("/v2/health/live")
     @app.get("/v2/health/ready")
     async def health() -> dict[str, bool]:
@@ -207,12 +226,6 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         return FileResponse(_STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
     app.mount("/static", StaticFiles(directory=_STATIC), "static")
-    _tell_problems(app)
-    if settings.origin:
-        allowed = {"allow_origins": [settings.origin], "allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
-        app.add_middleware(CORSMiddleware, **allowed)  # type: ignore[arg-type]
-    app.add_middleware(Front, settings.token, metrics)
-    return app
 
 
 def _tell_problems(app: FastAPI) -> None:
