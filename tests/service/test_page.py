@@ -20,6 +20,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SEVEN = [[(0.1, 0.1), (0.9, 0.1), (0.4, 0.95)]]
 FOUR = [[(0.35, 0.05), (0.1, 0.6), (0.95, 0.6)], [(0.75, 0.3), (0.7, 0.98)]]
 
+# The first answer also loads the networks, and other tests run beside these.
+expect.set_options(timeout=20_000)
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium"),
