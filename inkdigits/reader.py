@@ -31,6 +31,7 @@ from inkdigits.runs import Run
 if TYPE_CHECKING:
     from inkdigits.forms.reader import FieldReading
     from inkdigits.forms.template import Template
+    from inkdigits.inference.classifier import Classifier
 
 #: Digits whose chance of error is larger are given as "unsure", unless something else is asked for.
 MAX_ERROR = 0.02
@@ -79,6 +80,16 @@ class Reader:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    @property
+    def limits(self) -> Limits:
+        """What a picture may cost."""
+        return self._limits
+
+    @property
+    def classifier(self) -> Classifier:
+        """The network for single digits that are prepared already; its last class is what is no digit."""
+        return self._recogniser.classifier
 
     def close(self) -> None:
         """Give the memory of the networks back; what needs one of them afterwards raises a ``ModelError``."""

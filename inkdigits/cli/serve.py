@@ -55,6 +55,21 @@ from inkdigits.service.settings import STRANGERS, ServiceSettings
 @click.option(
     "--token", show_envvar=True, help="What requests must know; better told by the environment, where nobody sees it."
 )
+@click.option(
+    "--corrections",
+    type=click.Path(path_type=Path),
+    metavar="FILE.sqlite",
+    show_envvar=True,
+    help="Keep what people correct on the page, and the pictures, in this file.  [default: nothing is kept]",
+)
+@click.option(
+    "--corrections-mb",
+    type=int,
+    default=ServiceSettings.corrections_mb,
+    show_default=True,
+    show_envvar=True,
+    help="Size of that file.",
+)
 @click.option("--origin", show_envvar=True, help="A site whose pages may ask, too, such as https://example.org.")
 @click.option(
     "--model",
@@ -69,6 +84,7 @@ def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
     \b
     Example: inkdigits serve
     Example: curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' localhost:8080/v1/read
+    Example: inkdigits serve --corrections corrections.sqlite
     Example: INKDIGITS_TOKEN=… inkdigits serve --host 0.0.0.0 --workers 4
     """
     with require("serve"):
@@ -84,3 +100,38 @@ def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
         Reader(settings.model).close()  # what is wrong with it is said here, and not by each process
     connections = 4 * (settings.workers + settings.waiting)
     run(create_app(settings), host, port, connections, lambda url: click.echo(f"inkdigits: {url}  (Ctrl-C ends it)", err=True))
+
+
+@click.group()
+def corrections() -> None:
+    """Take corrections out of the page's database, and put them in."""
+
+
+@corrections.command("export")
+@click.argument("database", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path))
+def export(database: Path, folder: Path) -> None:
+    """Write the corrections in DATABASE into a new FOLDER: the pictures, and labels.csv with a row for each correction.
+
+    \b
+    Example: inkdigits corrections export corrections.sqlite corrections
+    """
+    from inkdigits.service.store import Store  # with pydantic: other commands start sooner
+
+    found = Store(database).export(folder)
+    click.echo(f"{found.corrections} corrections in {found.pictures} pictures: {folder}")
+
+
+@corrections.command("import")
+@click.argument("database", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def take(database: Path, folder: Path) -> None:
+    """Add the corrections that were exported into FOLDER to DATABASE, which is made where there is none.
+
+    \b
+    Example: inkdigits corrections import all.sqlite corrections
+    """
+    from inkdigits.service.store import Store
+
+    found = Store(database).take(folder)
+    click.echo(f"{found.corrections} corrections in {found.pictures} pictures: {database}")

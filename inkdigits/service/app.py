@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse
@@ -21,24 +22,41 @@ from starlette.staticfiles import StaticFiles
 
 from inkdigits import __version__
 from inkdigits.errors import InkdigitsError
-from inkdigits.reader import Reader
+from inkdigits.inference.tasks import task
 from inkdigits.reading.candidates import Unit
 from inkdigits.reading.page import Mode
+from inkdigits.reading.results import SCHEMA_VERSION
 from inkdigits.reading.schema import DocumentSchema
 from inkdigits.reading.values import DecimalMark
-from inkdigits.service import jobs
+from inkdigits.service import jobs, open_inference
 from inkdigits.service.front import Front
 from inkdigits.service.jobs import Answer, Form, Options
 from inkdigits.service.metrics import Metrics
 from inkdigits.service.pool import Pool
 from inkdigits.service.problems import PROBLEM, ProblemError
 from inkdigits.service.settings import ServiceSettings
-from inkdigits.service.uploads import Received, received
+from inkdigits.service.store import Corrections, Store
+from inkdigits.service.uploads import FORM, PICTURES, Received, received
 
 _STATIC = Path(__file__).parent / "static"
 _FAULT = "a fault of the service, which its log tells: please report it with the request's id"
-#: Reads a request's body, does a job with the arguments that are made of it, and answers.
-_Answering = Callable[[Request, Callable[..., Answer], Callable[[Received], tuple[Any, ...]]], Awaitable[Response]]
+_Arguments = Callable[[Received], tuple[Any, ...]]
+
+
+class _Answering(Protocol):
+    """Reads a request's body, does a job with the arguments that are made of it, then more with the same, and answers."""
+
+    async def __call__(
+        self,
+        request: Request,
+        job: Callable[..., Answer],
+        arguments: _Arguments,
+        *,
+        kinds: Sequence[str] = ...,
+        then: Callable[..., None] | None = None,
+    ) -> Response: ...
+
+
 _Share = Annotated[float | None, Field(ge=0, le=1)]
 
 
@@ -78,6 +96,20 @@ def _content(*more: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {**kinds, "multipart/form-data": {"schema": form}}}}
 
 
+_BODY_OF_TENSORS = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
+    }
+}
+
+
+class Saved(BaseModel):
+    """How many corrections were kept."""
+
+    saved: int
+
+
 class Problem(BaseModel):
     """A problem document (RFC 9457)."""
 
@@ -86,6 +118,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     request_id: str
+    error: str | None = None
 
 
 class Results(BaseModel):
@@ -106,6 +139,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         *(HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED),
         *(HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         *(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT),
+        HTTPStatus.INSUFFICIENT_STORAGE,
     )
 }
 
@@ -121,9 +155,10 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """
     settings = settings or ServiceSettings()
     threads = max(1, (os.cpu_count() or 1) // settings.workers)
-    reader = partial(Reader, settings.model, threads, None, settings.limits)
+    reader = partial(jobs.ready_reader, settings.model, threads, settings.limits)
     pool, metrics = Pool(reader, settings.workers, settings.waiting, settings.seconds), Metrics()
     metrics.queue.set_function(lambda: pool.running)
+    store = Store(settings.corrections, settings.corrections_mb) if settings.corrections else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -144,25 +179,35 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
 
     async def answer(
-        request: Request, job: Callable[..., Answer], arguments: Callable[[Received], tuple[Any, ...]]
+        request: Request,
+        job: Callable[..., Answer],
+        arguments: _Arguments,
+        *,
+        kinds: Sequence[str] = (*PICTURES, FORM),
+        then: Callable[..., None] | None = None,
     ) -> Response:
         pictures = 0
         try:
             with pool.admitted():
-                body = await received(request, settings)
+                body = await received(request, settings, kinds)
                 pictures = len(body.pictures)
-                found = await pool.run(job, *arguments(body))
+                given = arguments(body)
+                found = await pool.run(job, *given)
+                if then:
+                    await run_in_threadpool(then, *given)
         except InkdigitsError as error:
             metrics.refused.inc(pictures)
             raise ProblemError.of(error) from None
-        metrics.pictures.inc(pictures - found.refused)
+        metrics.pictures.inc(found.pictures)
         metrics.refused.inc(found.refused)
         metrics.digits.inc(found.digits)
         metrics.unsure.inc(found.unsure)
-        return Response(found.content, media_type=found.media_type)
+        return Response(found.content, headers=dict(found.headers), media_type=found.media_type)
 
     _add_reading(app, answer)
-    _add_others(app, metrics)
+    _add_corrections(app, answer, store)
+    _add_open_inference(app, answer)
+    _add_others(app, metrics, store)
     _tell_problems(app)
     if settings.origin:
         allowed = {"allow_origins": [settings.origin], "allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
@@ -207,14 +252,82 @@ def _add_reading(app: FastAPI, answer: _Answering) -> None:
         return await answer(request, jobs.explain, lambda body: (body.only(), query.options()))
 
 
-def _add_others(app: FastAPI, metrics: Metrics) -> None:
-    """What is asked without: the page, and how the service is."""
+def _add_corrections(app: FastAPI, answer: _Answering, store: Store | None) -> None:
+    """What people say that should have been read."""
+
+    @app.post(
+        "/v1/corrections",
+        openapi_extra=_content("corrections"),
+        response_class=Response,
+        responses=_answers(jobs.MEDIA_TYPES["json"], model=Saved),
+    )
+    async def correct(request: Request) -> Response:
+        """Keep a picture and its corrections, a part of JSON: ``{"corrections": [{"page", "box", "label", ...}]}``."""
+        if store is None:
+            detail = "this service keeps no corrections: start it with --corrections FILE.sqlite"
+            raise ProblemError(HTTPStatus.NOT_FOUND, detail, {"Connection": "close"})
+        return await answer(
+            request,
+            jobs.check_corrections,
+            lambda body: (body.only(), Corrections.parsed(body.part("corrections")).corrections),
+            kinds=[FORM],
+            then=lambda picture, corrections: store.add(picture.name, picture.content, corrections),
+        )
+
+
+def _add_open_inference(app: FastAPI, answer: _Answering) -> None:
+    """The Open Inference Protocol, as KServe, Triton and their clients speak it."""
+
+    def known(name: str) -> str:
+        if name not in open_inference.MODELS:
+            detail = f"there is no model {name!r}: there are {', '.join(open_inference.MODELS)}"
+            raise ProblemError(HTTPStatus.NOT_FOUND, detail)
+        return name
+
+    @app.get("/v2")
+    async def server() -> dict[str, Any]:
+        """What this is."""
+        return {"name": "inkdigits", "version": __version__, "extensions": ["binary_tensor_data"]}
 
     @app.get("/v2/health/live")
     @app.get("/v2/health/ready")
     async def health() -> dict[str, bool]:
         """The service answers; it does so only once its processes are ready."""
         return {"ready": True}
+
+    @app.get("/v2/models/{name}/ready")
+    async def ready(name: str) -> dict[str, Any]:
+        """There is such a model."""
+        return {"name": known(name), "ready": True}
+
+    @app.get("/v2/models/{name}")
+    async def model(name: str) -> dict[str, Any]:
+        """What a model takes and gives."""
+        return open_inference.metadata(known(name), len(task(name).classes))
+
+    @app.post(
+        "/v2/models/{name}/infer",
+        openapi_extra=_BODY_OF_TENSORS,
+        response_class=Response,
+        responses=_answers("application/json", "application/octet-stream"),
+    )
+    async def infer(
+        name: str,
+        request: Request,
+        json_length: Annotated[int | None, Header(ge=0, alias=open_inference.JSON_LENGTH)] = None,
+    ) -> Response:
+        """Ask a model about images of 28 x 28 pixels, 0 = paper, 255 = ink, as inkdigits prepares them."""
+        kinds = ("application/json", "application/octet-stream", "")
+        return await answer(request, jobs.infer, lambda body: (known(name), body.only(), json_length), kinds=kinds)
+
+
+def _add_others(app: FastAPI, metrics: Metrics, store: Store | None) -> None:
+    """What is asked without: the page, and how the service is."""
+
+    @app.get("/v1/about")
+    async def about() -> dict[str, Any]:
+        """What this service is and does."""
+        return {"version": __version__, "schema_version": SCHEMA_VERSION, "corrections": store is not None}
 
     @app.get("/metrics", response_class=Response, responses=_answers("text/plain"))
     async def counted() -> Response:
@@ -233,7 +346,7 @@ def _tell_problems(app: FastAPI) -> None:
 
     def told(make: Callable[[Any], ProblemError]) -> Callable[[Request, Exception], Awaitable[Response]]:
         async def handler(request: Request, error: Exception) -> Response:
-            return make(error).response(request.state.request_id)
+            return make(error).response(request.url.path, request.state.request_id)
 
         return handler
 

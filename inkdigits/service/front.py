@@ -20,7 +20,7 @@ log = logging.getLogger("inkdigits.service")
 
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 #: What needs no token: the page, which shows nothing by itself, and what a supervisor asks.
-_OPEN = re.compile(r"/|/static/.*|/v2/health/.*")
+_OPEN = re.compile(r"/|/static/.*|/v1/about|/v2/health/.*")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self';"
@@ -65,7 +65,7 @@ class Front:
             else:
                 detail = "the token is missing or another one: send it as 'Authorization: Bearer …'"
                 problem = ProblemError(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer", "Connection": "close"})
-                await problem.response(request_id)(scope, receive, answer)
+                await problem.response(scope["path"], request_id)(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "other")  # not the path itself, of which there may be any number

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
+from inkdigits import images
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
 from inkdigits.files import parsed_json, printable
 from inkdigits.forms.template import Template
+from inkdigits.inference.classifier import Classifier, load_model
+from inkdigits.inference.tasks import READER
+from inkdigits.limits import Limits
 from inkdigits.reader import Reader
 from inkdigits.reading import exporters
 from inkdigits.reading.candidates import Unit
 from inkdigits.reading.page import Mode
 from inkdigits.reading.reading import Reading
 from inkdigits.reading.values import DecimalMark
+from inkdigits.service import open_inference
+from inkdigits.service.store import Correction
 
 Form = Literal["json", "text", "csv", "tsv", "hocr"]
 #: What each form is called in HTTP, and among the exporters.
@@ -49,13 +59,24 @@ class Upload:
 
 @dataclass(frozen=True)
 class Answer:
-    """The body of an answer, and what is counted of it."""
+    """The body of an answer with headers that go with it, and what is counted of it."""
 
     content: bytes
     media_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    pictures: int = 1
     digits: int = 0
     unsure: int = 0
     refused: int = 0
+
+
+def ready_reader(model: Path | None, threads: int, limits: Limits) -> Reader:
+    """A reader that has read once: its first picture takes longer, since libraries are loaded and memory is taken."""
+    reader = Reader(model, threads, limits=limits)
+    paper = np.full((64, 256), 255, np.uint8)
+    paper[12:52, [40, 41, 42, 43, 80, 81, 82, 83]] = 0
+    reader.read(paper)
+    return reader
 
 
 def read(
@@ -101,7 +122,7 @@ def _entry(name: str, found: Reading | ImageError | MissingExtraError, decimal: 
 def _answer(text: str, form: Form, readings: Sequence[Reading], refused: int = 0) -> Answer:
     digits = [digit for reading in readings for digit in reading.digits]
     unsure = sum(digit.label is None for digit in digits)
-    return Answer(text.encode(), MEDIA_TYPES[form], len(digits), unsure, refused)
+    return Answer(text.encode(), MEDIA_TYPES[form], {}, len(readings), len(digits), unsure, refused)
 
 
 def fields(reader: Reader, upload: Upload, template: bytes, min_confidence: float | None, max_error: float | None) -> Answer:
@@ -114,6 +135,22 @@ def fields(reader: Reader, upload: Upload, template: bytes, min_confidence: floa
     found = reader.read_fields_pages(upload.content, form, min_confidence=min_confidence, max_error=max_error)
     pages = [{name: value.to_dict() for name, value in page.items()} for page in found]
     return Answer(json.dumps({"pages": pages}).encode(), MEDIA_TYPES["json"])
+
+
+def check_corrections(reader: Reader, upload: Upload, corrections: Sequence[Correction]) -> Answer:
+    """Make sure that a picture is one, and that every correction lies on one of its pages.
+
+    Raises:
+        InkdigitsError: The picture cannot be read, or a correction lies elsewhere.
+    """
+    sizes = [page.shape for page in images.pages(upload.content, reader.limits)]
+    for one in corrections:
+        if one.page > len(sizes):
+            raise UsageError(f"a correction is on page {one.page}: the picture has {len(sizes)}")
+        height, width = sizes[one.page - 1]
+        if one.box[2] > width or one.box[3] > height:
+            raise UsageError(f"the box {list(one.box)} reaches out of its page, which has {width} x {height} pixels")
+    return Answer(json.dumps({"saved": len(corrections)}).encode(), MEDIA_TYPES["json"])
 
 
 def draw(reader: Reader, upload: Upload, options: Options) -> Answer:
@@ -139,4 +176,22 @@ def _picture(reader: Reader, upload: Upload, options: Options, drawn: Callable[[
     file = io.BytesIO()
     drawn(reading).save(file, "PNG")
     labels = [digit.label for digit in reading.digits]
-    return Answer(file.getvalue(), "image/png", len(labels), labels.count(None))
+    return Answer(file.getvalue(), "image/png", digits=len(labels), unsure=labels.count(None))
+
+
+def infer(reader: Reader, name: str, upload: Upload, json_length: int | None) -> Answer:
+    """Ask a classifier about prepared images, by the Open Inference Protocol.
+
+    Raises:
+        UsageError: It is no such request.
+    """
+    classifier = reader.classifier if name == READER else _classifier()
+    content, told, images = open_inference.infer(classifier, name, upload.content, json_length)
+    headers = {} if told is None else {open_inference.JSON_LENGTH: str(told)}
+    kind = MEDIA_TYPES["json"] if told is None else "application/octet-stream"
+    return Answer(content, kind, headers, pictures=images, digits=images)
+
+
+@functools.cache
+def _classifier() -> Classifier:
+    return load_model()

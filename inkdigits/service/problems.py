@@ -8,11 +8,13 @@ from starlette.responses import JSONResponse
 
 from inkdigits.errors import ImageError, InkdigitsError, MissingExtraError, UsageError
 from inkdigits.service.pool import BusyError, LostError, TooLongError
+from inkdigits.service.store import FullError
 
 #: What an error of ours is called in HTTP; the first kind that fits.
 _STATUS: tuple[tuple[type[InkdigitsError], HTTPStatus], ...] = (
     (BusyError, HTTPStatus.SERVICE_UNAVAILABLE),
     (TooLongError, HTTPStatus.GATEWAY_TIMEOUT),
+    (FullError, HTTPStatus.INSUFFICIENT_STORAGE),
     (LostError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (MissingExtraError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (ImageError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -45,7 +47,9 @@ class ProblemError(Exception):
         busy = status == HTTPStatus.SERVICE_UNAVAILABLE
         return cls(status, str(error), {"Retry-After": _RETRY_AFTER_S} if busy else None)
 
-    def response(self, request_id: str) -> JSONResponse:
-        """The document."""
+    def response(self, path: str, request_id: str) -> JSONResponse:
+        """The document, for a request to this path."""
         content = {"type": "about:blank", "title": self.status.phrase, "status": int(self.status), "detail": self.detail}
+        if path.startswith("/v2/"):
+            content["error"] = self.detail  # as the Open Inference Protocol calls it
         return JSONResponse({**content, "request_id": request_id}, self.status, self.headers, media_type=PROBLEM)

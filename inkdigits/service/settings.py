@@ -27,6 +27,8 @@ class ServiceSettings:
         files: Pictures in one request.
         token: What a request must know; None: everybody may ask.
         origin: A site whose pages may ask, too; None: none but the service's own page.
+        corrections: A SQLite file in which corrections are kept, with their pictures; None: nothing is kept.
+        corrections_mb: It grows no larger.
         limits: What a picture may cost.
 
     Raises:
@@ -42,6 +44,8 @@ class ServiceSettings:
     files: int = 256
     token: str | None = None
     origin: str | None = None
+    corrections: Path | None = None
+    corrections_mb: int = 1_000
     limits: Limits = STRANGERS
 
     def __post_init__(self) -> None:

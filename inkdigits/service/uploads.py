@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from http import HTTPStatus
 
 from starlette.datastructures import UploadFile
@@ -15,7 +16,10 @@ from inkdigits.service.jobs import Upload
 from inkdigits.service.problems import ProblemError
 from inkdigits.service.settings import ServiceSettings
 
-_FORM = "multipart/form-data"
+#: What a form is called.
+FORM = "multipart/form-data"
+#: What a picture may be called that comes by itself; an empty kind is a client that says nothing.
+PICTURES = ("image/*", "application/pdf", "application/octet-stream", "")
 #: A connection on which something is still to come cannot be used for another request.
 _CLOSE = {"Connection": "close"}
 #: Bytes of a form's part that is no file: a template.
@@ -59,22 +63,29 @@ class Received:
         return self.parts[name]
 
 
-async def received(request: Request, settings: ServiceSettings) -> Received:
+async def received(request: Request, settings: ServiceSettings, kinds: Sequence[str] = (*PICTURES, FORM)) -> Received:
     """Read the body of a request: a picture's bytes, or a form with one picture or more.
 
     Nothing of it is written to the disk.
+
+    Args:
+        request: The request.
+        settings: Its limits.
+        kinds: What it may be.
 
     Raises:
         ProblemError: It is too large, too slow, or of another kind.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not any(fnmatchcase(kind, known) for known in kinds):
+        fix = f"use {', '.join(filter(None, kinds))}"
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type is {kind!r}: {fix}", _CLOSE)
+    if (coding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the body is packed ({coding!r}): send it as it is", _CLOSE)
     try:
         async with asyncio.timeout(settings.body_seconds):
-            if kind == _FORM:
+            if kind == FORM:
                 return await _form(request, settings)
-            if not (kind.startswith("image/") or kind in ("", "application/pdf", "application/octet-stream")):
-                fix = "use image/*, application/pdf, application/octet-stream or multipart/form-data"
-                raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"the content type is {kind!r}: {fix}", _CLOSE)
             content = b"".join([part async for part in _body(request, settings)])
     except TimeoutError:
         detail = f"the request was not here after {settings.body_seconds:g} seconds: send less, or over a faster connection"
@@ -82,7 +93,7 @@ async def received(request: Request, settings: ServiceSettings) -> Received:
     except ClientDisconnect:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "the connection ended before the request did: send it again") from None
     if not content:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "the request has no body: send the bytes of a picture")
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the request has no body: see /openapi.json for what it takes")
     return Received([Upload(_name(request.query_params.get("name")), content)])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import re
@@ -26,6 +27,7 @@ import inkdigits
 from inkdigits.service import app as service
 from inkdigits.service.app import create_app
 from inkdigits.service.settings import ServiceSettings
+from inkdigits.service.store import Store
 from tests.service.conftest import served
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -320,14 +322,52 @@ def test_a_service_that_is_ended_answers_what_runs() -> None:
 
 
 @pytest.mark.slow
-def test_it_keeps_to_its_description_whatever_is_asked(address: str, tmp_path: Path) -> None:
+def test_it_keeps_to_its_description_whatever_is_asked(tmp_path: Path) -> None:
     # That all that is described is also accepted is not asked for: no description says what a whole picture is.
     checks = ["--exclude-checks", "positive_data_acceptance"]
     phases = ["--phases", "coverage,fuzzing", "--max-examples", "40", "--seed", "1"]
-    command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", *checks, *phases]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    with served("--corrections", str(tmp_path / "corrections.sqlite")) as (address, _):
+        command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json", *checks, *phases]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
-    assert "Tested: 7" in done.stdout
+    assert "Tested: 13" in done.stdout
+
+
+def test_corrections_are_kept(reader: inkdigits.Reader, tmp_path: Path) -> None:
+    path, content = tmp_path / "corrections.sqlite", METER.read_bytes()
+    digit = reader.read(METER).digits[0]
+    place = {"box": list(digit.box), "label": 9, "read": digit.best, "confidence": 0.5}
+
+    def asked(client: TestClient, *corrections: object, files: list[tuple[str, bytes]] | None = None) -> httpx.Response:
+        part = {"corrections": json.dumps({"corrections": corrections})}
+        return client.post("/v1/corrections", files=files or [("picture", content)], data=part)
+
+    with TestClient(create_app(ServiceSettings(workers=1, corrections=path, corrections_mb=1))) as client:
+        assert client.get("/v1/about").json()["corrections"] is True
+        assert asked(client, place, {"page": 1, "box": [0, 0, 5, 5], "label": None}).json() == {"saved": 2}
+        problem(asked(client, {**place, "page": 2}), 400, "on page 2: the picture has 1")
+        problem(asked(client, {**place, "box": [0, 0, 9999, 5]}), 400, "reaches out of its page")
+        problem(asked(client, {**place, "label": 10}), 400, "label")
+        problem(asked(client, place, files=[("picture", b"no picture")]), 422, "no format that is known")
+        problem(asked(client, place, files=[("a", content)] * 2), 400, "send one")
+        problem(client.post("/v1/corrections", files=[("picture", content)]), 400, "no corrections")
+        problem(client.post("/v1/corrections", content=content), 415, "multipart/form-data")
+        noise = io.BytesIO()
+        Image.effect_noise((1100, 1100), 90).save(noise, "PNG")
+        problem(asked(client, place, files=[("a", noise.getvalue())]), 507, "has reached 1 MB")
+    ((_, kept, corrections),) = Store(path).pictures()
+    assert kept == content
+    assert [(one.box, one.label, one.read) for one in corrections] == [((0, 0, 5, 5), None, None), (digit.box, 9, digit.best)]
+
+
+def test_nothing_is_kept_unless_it_is_asked_for(client: TestClient) -> None:
+    assert client.get("/v1/about").json()["corrections"] is False
+    problem(client.post("/v1/corrections", files=[("a", METER.read_bytes())]), 404, "--corrections FILE.sqlite")
+
+
+def test_a_body_that_is_packed_is_not_taken_for_a_picture(client: TestClient) -> None:
+    answer = client.post("/v1/read", content=gzip.compress(METER.read_bytes()), headers={"Content-Encoding": "gzip"})
+    problem(answer, 415, "gzip")
 
 
 def test_a_service_that_cannot_be_started(tmp_path: Path) -> None:
@@ -337,6 +377,7 @@ def test_a_service_that_cannot_be_started(tmp_path: Path) -> None:
             (["--port", port], 2, f"127.0.0.1 port {port} cannot be listened at (Address already in use)"),
             (["--model", str(tmp_path / "none")], 1, "none does not exist"),
             (["--waiting", "0"], 2, "waiting is 0: give a number above 0"),
+            (["--corrections", str(METER)], 2, "meter.jpg cannot be used for corrections"),
         ):
             command = [sys.executable, "-m", "inkdigits", "serve", *options]
             done = subprocess.run(command, capture_output=True, text=True, timeout=60)
