@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from inkdigits.service.store import Store
 from tests.service.conftest import served
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -32,7 +35,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         yield browser
         browser.close()
 
@@ -148,8 +152,6 @@ def test_pictures_are_dropped(page: Page) -> None:
 
 
 def test_a_picture_that_the_browser_cannot_show_and_one_that_is_none(page: Page, tmp_path: Path) -> None:
-    from PIL import Image
-
     Image.open(EXAMPLES / "meter.jpg").save(tmp_path / "meter.tif")
     (tmp_path / "notes.png").write_text("no picture")
     page.set_input_files("#files", tmp_path / "meter.tif")
@@ -180,6 +182,137 @@ def test_what_is_unsure_is_shown_as_such(page: Page) -> None:
     write(page, [[(0.1, 0.5), (0.3, 0.3), (0.2, 0.7), (0.5, 0.2), (0.4, 0.8), (0.8, 0.3), (0.6, 0.9)]], 0.3)
     expect(page.locator("#told, #answer .unsure").first).not_to_be_empty()
     assert not re.search(r"\d", page.locator("#answer").inner_text())
+
+
+@pytest.fixture
+def correcting(browser: Browser, tmp_path: Path) -> Iterator[tuple[Page, Path]]:
+    """The page of a service that keeps corrections, and where it keeps them."""
+    path = tmp_path / "corrections.sqlite"
+    with served("--corrections", str(path)) as (address, _):
+        for page in opened(browser, address, locale="en-GB"):
+            yield page, path
+
+
+def test_digits_are_corrected_by_the_keyboard_alone(correcting: tuple[Page, Path]) -> None:
+    page, path = correcting
+    page.set_input_files("#files", EXAMPLES / "meter.jpg")
+    digits = page.locator("#digits button")
+    expect(digits).to_have_count(5)
+    expect(page.get_by_role("button", name="Save 0 corrections")).to_be_disabled()
+    digits.nth(1).focus()
+    page.keyboard.press("9")  # nothing is doubtful, and so it is saved next
+    expect(page.locator("#answer")).to_have_text("09732")
+    expect(page.locator("#save")).to_be_focused()
+    digits.nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("-")
+    expect(page.locator("#answer")).to_have_text("0932")
+    expect(page.locator("#boxes rect.corrected")).to_have_count(2)
+    expect(page.locator("#save")).to_have_text("Save 2 corrections")
+    page.keyboard.press("Enter")
+    expect(page.locator("#save")).to_have_text("Saved")
+    ((name, content, corrections),) = Store(path).pictures()
+    assert (name, content) == ("meter.jpg", (EXAMPLES / "meter.jpg").read_bytes())
+    assert [(one.label, one.read) for one in corrections] == [(9, 4), (None, 7)]
+
+
+def test_doubtful_digits_come_first(correcting: tuple[Page, Path]) -> None:
+    page, path = correcting
+    page.set_input_files("#files", EXAMPLES / "page.jpg")
+    expect(page.locator("#digits button")).to_have_count(25)
+    page.locator("#error").focus()
+    page.keyboard.press("End")
+    doubtful = page.locator("#digits button.unsure").count()
+    assert doubtful > 0
+    page.get_by_role("button", name="Check the doubtful ones").click()
+    for _ in range(doubtful):
+        page.keyboard.press("3")
+    expect(page.locator("#digits button.unsure")).to_have_count(0)
+    expect(page.locator("#save")).to_be_focused()
+    page.get_by_role("button", name="New sheet").click()  # what was not saved is saved then
+    expect(page.locator("#answer")).to_have_text("")
+    page.wait_for_function("() => document.querySelector('#save').disabled")
+    for _ in range(100):
+        if Store(path).counts().corrections:
+            break
+        page.wait_for_timeout(100)
+    ((_, _, corrections),) = Store(path).pictures()
+    assert [one.label for one in corrections] == [3] * doubtful
+    confidences = [one.confidence for one in corrections]
+    assert all(one is not None and one < 0.998 for one in confidences)
+
+
+def test_a_missed_digit_is_marked(correcting: tuple[Page, Path]) -> None:
+    page, path = correcting
+    page.set_input_files("#files", EXAMPLES / "meter.jpg")
+    expect(page.locator("#answer")).to_have_text("04732")
+    page.get_by_role("button", name="Mark a missed digit").click()
+    area = page.locator("#paper").bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + 0.25 * area["width"], area["y"] + 0.1 * area["height"])
+    page.mouse.down()
+    page.mouse.move(area["x"] + 0.5 * area["width"], area["y"] + 0.4 * area["height"], steps=4)
+    page.mouse.up()
+    expect(page.locator("#digits button")).to_have_count(6)
+    page.get_by_role("button", name="It is: 8").click()
+    page.get_by_role("button", name="Save 1 correction").click()
+    expect(page.locator("#save")).to_have_text("Saved")
+    ((_, _, (one,)),) = Store(path).pictures()
+    width, height = Image.open(EXAMPLES / "meter.jpg").size
+    assert (one.label, one.read, one.confidence) == (8, None, None)
+    wanted = [0.25 * width, 0.1 * height, 0.5 * width, 0.4 * height]
+    assert all(abs(found - share) <= 2 for found, share in zip(one.box, wanted, strict=True))
+
+
+def test_what_is_written_on_is_not_corrected_anew(correcting: tuple[Page, Path]) -> None:
+    page, _ = correcting
+    write(page, SEVEN, 0.1)
+    expect(page.locator("#answer")).to_have_text("7")
+    page.locator("#digits button").focus()
+    page.keyboard.press("1")
+    expect(page.locator("#answer")).to_have_text("1")
+    write(page, FOUR, 0.6)
+    expect(page.locator("#answer")).to_have_text("14")
+    page.get_by_role("button", name="New sheet").click()
+    write(page, SEVEN, 0.1)
+    expect(page.locator("#answer")).to_have_text("7")
+
+
+def test_a_picture_is_taken_by_the_camera(page: Page) -> None:
+    page.get_by_role("button", name="Camera").click()
+    expect(page.locator("#video")).to_be_visible()
+    page.wait_for_function("() => document.querySelector('#video').videoWidth > 0")
+    page.get_by_role("button", name="Take the picture").click()
+    expect(page.locator("#video")).to_be_hidden()
+    expect(page.locator("#picture")).to_be_visible()
+    expect(page.locator("#told")).not_to_have_text("Reading …")
+    assert page.locator("#picture").evaluate("picture => picture.naturalWidth") > 0
+    assert page.evaluate("() => document.querySelector('#video').srcObject") is None
+
+
+def faults(page: Page) -> list[str]:
+    """What axe-core finds that is serious or worse."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found if one["impact"] in ("serious", "critical")
+    ]
+
+
+def test_nothing_keeps_anybody_out(correcting: tuple[Page, Path], phone: Page) -> None:
+    page, _ = correcting
+    assert faults(page) == []
+    page.set_input_files("#files", [EXAMPLES / "meter.jpg", EXAMPLES / "page.jpg"])
+    expect(page.locator("#digits button")).to_have_count(5)
+    page.locator("#digits button").first.click()
+    page.locator("#digits button").nth(1).focus()
+    page.keyboard.press("9")
+    assert faults(page) == []
+    phone.set_input_files("#files", EXAMPLES / "page.jpg")
+    expect(phone.locator("#digits button")).to_have_count(25)
+    phone.locator("#error").focus()
+    phone.keyboard.press("End")
+    phone.locator("#digits button").first.click()
+    assert faults(phone) == []
 
 
 def test_a_token_is_asked_for_once(browser: Browser) -> None:

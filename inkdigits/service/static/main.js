@@ -1,7 +1,9 @@
 // The page: a sheet to write on, pictures that are dropped, pasted or chosen, and what is read in them.
 
 import { Answer } from "./answer.js";
-import { Problem, read, shown } from "./service.js";
+import { letPhotograph } from "./camera.js";
+import { Corrections, letCorrect } from "./corrections.js";
+import { Problem, about, read, shown } from "./service.js";
 import { Sheet } from "./sheet.js";
 import { text, translate, turn } from "./texts.js";
 
@@ -10,7 +12,8 @@ const element = (id) => document.getElementById(id);
 translate();
 element("language").textContent = text("other");
 const sheet = new Sheet(element("canvas"));
-const answer = new Answer();
+const corrections = new Corrections();
+const answer = new Answer(corrections);
 let source = null; // the picture that is shown, as a file; null: the sheet
 let asked = 0; // answers that come late are not shown
 
@@ -47,7 +50,18 @@ sheet.addEventListener("ink", () => {
   readSheet();
 });
 
+/** The picture that is shown, as a file. */
+const picture = async () => source ?? (await sheet.picture());
+
+/** Before another picture is shown: what was corrected is kept. */
+function leave() {
+  stopCamera();
+  if (answer.document) corrections.save(picture(), answer.digits).catch(tell);
+  corrections.clear();
+}
+
 function newSheet() {
+  leave();
   source = null;
   asked += 1;
   element("picture").hidden = true;
@@ -84,6 +98,7 @@ async function display(file) {
 }
 
 async function readPicture(file) {
+  leave();
   source = file;
   element("undo").disabled = true;
   element("clear").disabled = false;
@@ -129,12 +144,30 @@ document.addEventListener("drop", (event) => {
   take([...event.dataTransfer.files]);
 });
 
+const stopCamera = letPhotograph(
+  () => {
+    newSheet();
+    element("canvas").hidden = true;
+    element("clear").disabled = false;
+  },
+  readPicture,
+  () => (element("told").textContent = text("noCamera")),
+);
+
+// --- Corrections ----------------------------------------------------------------------------------------------------------
+
+letCorrect(answer, corrections, picture, tell);
+about().then((service) => {
+  corrections.on = service.corrections;
+  answer.show(answer.document);
+}, tell);
+
 // --- Steps and language --------------------------------------------------------------------------------------------------
 
 element("explain").addEventListener("click", async () => {
   const steps = element("steps");
   try {
-    const blob = await shown("explain", source ?? (await sheet.picture()));
+    const blob = await shown("explain", await picture());
     URL.revokeObjectURL(steps.src);
     steps.src = URL.createObjectURL(blob);
     steps.hidden = false;

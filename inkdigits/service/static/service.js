@@ -15,18 +15,38 @@ async function ask() {
   input.value = "";
 }
 
-async function post(path, picture) {
+async function post(path, body, kind = {}) {
   for (;;) {
-    const headers = { "Content-Type": "application/octet-stream", ...(token && { Authorization: `Bearer ${token}` }) };
-    const response = await fetch(path, { method: "POST", body: picture, headers });
+    const headers = { ...kind, ...(token && { Authorization: `Bearer ${token}` }) };
+    const response = await fetch(path, { method: "POST", body, headers });
     if (response.ok) return response;
     if (response.status !== 401) throw new Problem((await response.json()).detail);
     await ask();
   }
 }
 
+const BYTES = { "Content-Type": "application/octet-stream" };
+
+function form(picture, name, part) {
+  const found = new FormData();
+  found.append("picture", picture, picture.name ?? "sheet.png");
+  found.append(name, JSON.stringify(part));
+  return found;
+}
+
+/** What the service is and does. */
+export const about = async () => (await fetch("/v1/about")).json();
+
 /** What is read in a picture: the document that docs/data_dictionary.md describes. */
-export const read = async (picture) => (await post("/v1/read", picture)).json();
+export const read = async (picture) => (await post("/v1/read", picture, BYTES)).json();
+
+/** The fields of a form, on each page of a picture. */
+export const fields = async (picture, template) => (await (await post("/v1/fields", form(picture, "template", template))).json()).pages;
+
+/** Let corrections of a picture be kept. */
+export const correct = async (picture, corrections) => {
+  await post("/v1/corrections", form(picture, "corrections", { corrections }));
+};
 
 /** A picture of the picture: "draw", with its boxes, or "explain", step by step. */
-export const shown = async (what, picture) => (await post(`/v1/${what}`, picture)).blob();
+export const shown = async (what, picture) => (await post(`/v1/${what}`, picture, BYTES)).blob();
