@@ -74,6 +74,7 @@ weights: $(VENV)/.train data/processed/mnist.json ## train the shipped networks 
 	@$(RUN) evaluate --model shipped
 	@cp models/shipped/model.onnx inkdigits/weights/default/model.onnx
 	@cp models/shipped/meta.json inkdigits/weights/default/meta.json
+	@$(VENV)/bin/python docs/make_page_weights.py
 
 lock: $(VENV)/.dev ## write the installed versions into requirements.lock
 	@{ sed '/^[^#]/,$$d' requirements.lock; \

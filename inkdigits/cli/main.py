@@ -9,7 +9,7 @@ from inkdigits.cli.data import data, features, synthesize
 from inkdigits.cli.evaluate import evaluate, plots, predict, report
 from inkdigits.cli.learn import learn
 from inkdigits.cli.read import read
-from inkdigits.cli.serve import corrections, serve
+from inkdigits.cli.serve import corrections, page, serve
 from inkdigits.cli.train import baselines, quantize, train, train_reader
 from inkdigits.console import set_verbosity
 
@@ -47,6 +47,6 @@ for command in (
     *(data, features, synthesize),
     *(train, train_reader, quantize, baselines),
     *(evaluate, predict, plots, report),
-    *(read, serve, corrections, learn),
+    *(read, serve, page, corrections, learn),
 ):
     cli.add_command(command)

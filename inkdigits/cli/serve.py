@@ -11,6 +11,7 @@ import click
 
 from inkdigits.cli import options
 from inkdigits.extras import require
+from inkdigits.files import atomic
 from inkdigits.service.settings import STRANGERS, ServiceSettings
 
 
@@ -100,6 +101,26 @@ def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
         Reader(settings.model).close()  # what is wrong with it is said here, and not by each process
     connections = 4 * (settings.workers + settings.waiting)
     run(create_app(settings), host, port, connections, lambda url: click.echo(f"inkdigits: {url}  (Ctrl-C ends it)", err=True))
+
+
+@click.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("inkdigits.html"), show_default=True)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder that 'inkdigits train-reader' has made.  [default: the shipped weights]",
+)
+def page(output: Path, model: Path | None) -> None:
+    """Write a page that reads without any service: one file, with the networks inside, that a browser opens from the disk.
+
+    \b
+    Example: inkdigits page -o demo.html
+    """
+    from inkdigits.service.page import offline
+
+    with atomic(output, "w") as file:
+        file.write(offline(model))
+    click.echo(f"{output}  {output.stat().st_size / 1e6:.1f} MB: open it in a browser, on a phone too")
 
 
 @click.group()

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from fastapi import FastAPI, Header, Query, Request, Response
@@ -28,7 +27,7 @@ from inkdigits.reading.page import Mode
 from inkdigits.reading.results import SCHEMA_VERSION
 from inkdigits.reading.schema import DocumentSchema
 from inkdigits.reading.values import DecimalMark
-from inkdigits.service import jobs, open_inference
+from inkdigits.service import jobs, open_inference, page
 from inkdigits.service.front import Front
 from inkdigits.service.jobs import Answer, Form, Options
 from inkdigits.service.metrics import Metrics
@@ -38,7 +37,8 @@ from inkdigits.service.settings import ServiceSettings
 from inkdigits.service.store import Corrections, Store
 from inkdigits.service.uploads import FORM, PICTURES, Received, received
 
-_STATIC = Path(__file__).parent / "static"
+#: What may change with the next version.
+_ASK_AGAIN = {"Cache-Control": "no-cache"}
 _FAULT = "a fault of the service, which its log tells: please report it with the request's id"
 _Arguments = Callable[[Received], tuple[Any, ...]]
 
@@ -208,6 +208,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     _add_corrections(app, answer, store)
     _add_open_inference(app, answer)
     _add_others(app, metrics, store)
+    _add_page(app, settings)
     _tell_problems(app)
     if settings.origin:
         allowed = {"allow_origins": [settings.origin], "allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
@@ -240,6 +241,11 @@ def _add_reading(app: FastAPI, answer: _Answering) -> None:
         """Read the fields of a form: a picture and its template, as JSON."""
         how = (query.min_confidence, query.max_error)
         return await answer(request, jobs.fields, lambda body: (body.only(), body.part("template"), *how))
+
+    @app.post("/v1/sheet", openapi_extra=_content(), response_class=Response, responses=_answers("image/png"))
+    async def sheet(request: Request) -> Response:
+        """The frame or sheet in a photo as if it lay flat, as PNG: what the boxes of a template with ``find`` are shares of."""
+        return await answer(request, jobs.sheet, lambda body: (body.only(),))
 
     @app.post("/v1/draw", openapi_extra=_content(), response_class=Response, responses=_answers("image/png"))
     async def draw(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
@@ -322,7 +328,7 @@ def _add_open_inference(app: FastAPI, answer: _Answering) -> None:
 
 
 def _add_others(app: FastAPI, metrics: Metrics, store: Store | None) -> None:
-    """What is asked without: the page, and how the service is."""
+    """What is asked without: what the service is, and how it does."""
 
     @app.get("/v1/about")
     async def about() -> dict[str, Any]:
@@ -334,11 +340,24 @@ def _add_others(app: FastAPI, metrics: Metrics, store: Store | None) -> None:
         """Counters, for Prometheus."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(_STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
-    app.mount("/static", StaticFiles(directory=_STATIC), "static")
+def _add_page(app: FastAPI, settings: ServiceSettings) -> None:
+    """The page, and the networks that run in the browser."""
+    weights = page.weights(settings.model)
+
+    @app.get("/", include_in_schema=False)
+    @app.get("/look", include_in_schema=False)
+    @app.get("/fields", include_in_schema=False)
+    async def pages(request: Request) -> FileResponse:
+        return FileResponse(page.STATIC / page.PAGES[request.url.path], headers=_ASK_AGAIN)
+
+    @app.get("/weights/{name}", include_in_schema=False)
+    async def weight(name: str) -> FileResponse:
+        if name not in weights:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return FileResponse(weights[name], headers=_ASK_AGAIN)
+
+    app.mount("/static", StaticFiles(directory=page.STATIC), "static")
 
 
 def _tell_problems(app: FastAPI) -> None:

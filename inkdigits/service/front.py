@@ -20,7 +20,7 @@ log = logging.getLogger("inkdigits.service")
 
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 #: What needs no token: the page, which shows nothing by itself, and what a supervisor asks.
-_OPEN = re.compile(r"/|/static/.*|/v1/about|/v2/health/.*")
+_OPEN = re.compile(r"/|/look|/fields|/static/.*|/v1/about|/v2/health/.*")
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self';"

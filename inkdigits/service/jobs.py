@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from PIL import Image
 
 from inkdigits import images
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
@@ -24,6 +25,7 @@ from inkdigits.reading import exporters
 from inkdigits.reading.candidates import Unit
 from inkdigits.reading.page import Mode
 from inkdigits.reading.reading import Reading
+from inkdigits.reading.rectify import rectified
 from inkdigits.reading.values import DecimalMark
 from inkdigits.service import open_inference
 from inkdigits.service.store import Correction
@@ -177,6 +179,22 @@ def _picture(reader: Reader, upload: Upload, options: Options, drawn: Callable[[
     drawn(reading).save(file, "PNG")
     labels = [digit.label for digit in reading.digits]
     return Answer(file.getvalue(), "image/png", digits=len(labels), unsure=labels.count(None))
+
+
+def sheet(reader: Reader, upload: Upload) -> Answer:
+    """The sheet in a photo as if it lay flat: its printed frame, or, where there is none, the paper; as forms are read.
+
+    Raises:
+        InkdigitsError: The picture cannot be read, or no sheet is found.
+    """
+    picture = images.load(upload.content, reader.limits)
+    found = reader.find_sheet(picture)
+    corners = found.frame or found.sheet
+    if corners is None:
+        raise ImageError("no frame was found in the picture: take it from straight above, on a darker ground")
+    file = io.BytesIO()
+    Image.fromarray(rectified(picture, corners)).save(file, "PNG")
+    return Answer(file.getvalue(), "image/png")
 
 
 def infer(reader: Reader, name: str, upload: Upload, json_length: int | None) -> Answer:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.service.browsing import CHROMIUM
 
 
 @contextmanager
@@ -31,3 +34,13 @@ def address() -> Iterator[str]:
     """Where a service answers."""
     with served() as (found, _):
         yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, with a camera that shows a pattern."""
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()

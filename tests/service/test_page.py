@@ -1,58 +1,21 @@
-"""The page in a real browser. Chromium comes from the system: apt install chromium."""
+"""The page to write on, in a real browser."""
 
 from __future__ import annotations
 
 import base64
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from inkdigits.service.store import Store
+from tests.service.browsing import EXAMPLES, FOUR, SEVEN, faults, in_browser, opened, places, write
 from tests.service.conftest import served
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-EXAMPLES = Path(__file__).parents[2] / "examples"
-#: Strokes of digits, as shares of a box.
-SEVEN = [[(0.1, 0.1), (0.9, 0.1), (0.4, 0.95)]]
-FOUR = [[(0.35, 0.05), (0.1, 0.6), (0.95, 0.6)], [(0.75, 0.3), (0.7, 0.98)]]
-
-# The first answer also loads the networks, and other tests run beside these.
-expect.set_options(timeout=20_000)
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
-        browser.close()
-
-
-def opened(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
-    """The page in a window of its own, which neither complains nor asks anybody else."""
-    complaints: list[str] = []
-    context = browser.new_context(**options)
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith((address, "blob:")) or complaints.append(asked.url))
-    page.goto(address)
-    yield page
-    context.close()
-    assert complaints == []
+pytestmark = in_browser
 
 
 @pytest.fixture
@@ -64,24 +27,6 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 def phone(browser: Browser, address: str) -> Iterator[Page]:
     size = {"width": 360, "height": 740}
     yield from opened(browser, address, locale="de-DE", viewport=size, has_touch=True, is_mobile=True, color_scheme="dark")
-
-
-def places(page: Page, stroke: list[tuple[float, float]], left: float) -> list[tuple[float, float]]:
-    """A stroke on the canvas, where the digit's box begins at a share of its width."""
-    area = page.locator("#canvas").bounding_box()
-    assert area is not None
-    side = 0.6 * area["height"]
-    return [(area["x"] + left * area["width"] + x * side, area["y"] + 0.2 * area["height"] + y * side) for x, y in stroke]
-
-
-def write(page: Page, digit: list[list[tuple[float, float]]], left: float) -> None:
-    for stroke in digit:
-        first, *rest = places(page, stroke, left)
-        page.mouse.move(*first)
-        page.mouse.down()
-        for place in rest:
-            page.mouse.move(*place, steps=8)
-        page.mouse.up()
 
 
 def test_digits_are_read_while_they_are_written_and_taken_back(page: Page) -> None:
@@ -288,14 +233,6 @@ def test_a_picture_is_taken_by_the_camera(page: Page) -> None:
     expect(page.locator("#told")).not_to_have_text("Reading …")
     assert page.locator("#picture").evaluate("picture => picture.naturalWidth") > 0
     assert page.evaluate("() => document.querySelector('#video').srcObject") is None
-
-
-def faults(page: Page) -> list[str]:
-    """What axe-core finds that is serious or worse."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {[node['html'] for node in one['nodes']]}" for one in found if one["impact"] in ("serious", "critical")
-    ]
 
 
 def test_nothing_keeps_anybody_out(correcting: tuple[Page, Path], phone: Page) -> None:

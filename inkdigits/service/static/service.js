@@ -15,15 +15,17 @@ async function ask() {
   input.value = "";
 }
 
-async function post(path, body, kind = {}) {
+async function answered(path, method, body, kind = {}) {
   for (;;) {
     const headers = { ...kind, ...(token && { Authorization: `Bearer ${token}` }) };
-    const response = await fetch(path, { method: "POST", body, headers });
+    const response = await fetch(path, { method, body, headers });
     if (response.ok) return response;
     if (response.status !== 401) throw new Problem((await response.json()).detail);
     await ask();
   }
 }
+
+const post = (path, body, kind) => answered(path, "POST", body, kind);
 
 const BYTES = { "Content-Type": "application/octet-stream" };
 
@@ -33,6 +35,9 @@ function form(picture, name, part) {
   found.append(name, JSON.stringify(part));
   return found;
 }
+
+/** A file that comes with inkdigits. */
+export const weights = async (name) => (await answered(`/weights/${name}`, "GET")).arrayBuffer();
 
 /** What the service is and does. */
 export const about = async () => (await fetch("/v1/about")).json();

@@ -8,7 +8,7 @@ export class Sheet extends EventTarget {
   constructor(canvas) {
     super();
     this.canvas = canvas;
-    this.context = canvas.getContext("2d");
+    this.context = canvas.getContext("2d", { willReadFrequently: true });
     this.strokes = [];
     this.current = null;
     canvas.addEventListener("pointerdown", (event) => this.#begin(event));
