@@ -35,7 +35,7 @@ from inkdigits.service.pool import Pool
 from inkdigits.service.problems import PROBLEM, ProblemError
 from inkdigits.service.settings import ServiceSettings
 from inkdigits.service.store import Corrections, Store
-from inkdigits.service.uploads import FORM, PICTURES, Received, received
+from inkdigits.service.uploads import FORM, PICTURES, Received, received, unless_gone
 
 #: What may change with the next version.
 _ASK_AGAIN = {"Cache-Control": "no-cache"}
@@ -192,7 +192,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
                 body = await received(request, settings, kinds)
                 pictures = len(body.pictures)
                 given = arguments(body)
-                found = await pool.run(job, *given)
+                found = await unless_gone(request, pool.run(job, *given))
                 if then:
                     await run_in_threadpool(then, *given)
         except InkdigitsError as error:

@@ -74,10 +74,11 @@ class Pool:
             LostError: It has ended its process.
             InkdigitsError: What the job raises.
         """
-        task = asyncio.ensure_future(self._run(job, args))
+        worker = await self._idle.get()  # who hangs up meanwhile is forgotten
+        task = asyncio.ensure_future(self._ask(worker, job, args))
         # It is known, even where nobody waits for it any more.
         task.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(task)  # who has hung up leaves a process that is at work; it must come back
+        return await asyncio.shield(task)  # who hangs up now leaves a process that is at work; it must come back
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
@@ -94,8 +95,7 @@ class Pool:
         finally:
             self.running -= 1
 
-    async def _run(self, job: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
-        worker = await self._idle.get()
+    async def _ask(self, worker: _Worker, job: Callable[..., Answer], args: tuple[Any, ...]) -> Answer:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, worker.ask, job, args, self._seconds)
         finally:

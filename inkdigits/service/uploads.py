@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from http import HTTPStatus
+from typing import Any, TypeVar
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -16,12 +18,16 @@ from inkdigits.service.jobs import Upload
 from inkdigits.service.problems import ProblemError
 from inkdigits.service.settings import ServiceSettings
 
+T = TypeVar("T")
+
 #: What a form is called.
 FORM = "multipart/form-data"
 #: What a picture may be called that comes by itself; an empty kind is a client that says nothing.
 PICTURES = ("image/*", "application/pdf", "application/octet-stream", "")
 #: A connection on which something is still to come cannot be used for another request.
 _CLOSE = {"Connection": "close"}
+#: The last boundary of a form stands in so many bytes at its end.
+_END_BYTES = 1_000
 #: Bytes of a form's part that is no file: a template.
 _PART_BYTES = 1_000_000
 
@@ -97,6 +103,27 @@ async def received(request: Request, settings: ServiceSettings, kinds: Sequence[
     return Received([Upload(_name(request.query_params.get("name")), content)])
 
 
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What some work gives, or no more of it where nobody waits for that any more.
+
+    Args:
+        request: Whose body was read to its end: nothing but the end of its connection can come after it.
+        work: It may be cancelled.
+
+    Raises:
+        ProblemError: The connection has ended.
+    """
+    done, gone = asyncio.ensure_future(work), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((done, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "the connection ended before there was an answer: wait for it")
+        return done.result()
+    finally:
+        for task in (done, gone):
+            task.cancel()
+
+
 async def _body(request: Request, settings: ServiceSettings) -> AsyncGenerator[bytes, None]:
     most = settings.body_mb * 1_000_000
     too_large = ProblemError(
@@ -114,14 +141,15 @@ async def _body(request: Request, settings: ServiceSettings) -> AsyncGenerator[b
 
 
 async def _form(request: Request, settings: ServiceSettings) -> Received:
-    parser = MultiPartParser(
-        request.headers, _body(request, settings), max_files=settings.files, max_fields=8, max_part_size=_PART_BYTES
-    )
+    end = _End(_body(request, settings))
+    parser = MultiPartParser(request.headers, end.parts(), max_files=settings.files, max_fields=8, max_part_size=_PART_BYTES)
     parser.spool_max_size = settings.body_mb * 1_000_000 + 1  # in memory, which the size of the body bounds
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"the form cannot be read: {error.message}", _CLOSE) from None
+    if not end.closes(request.headers["content-type"]):  # the parser takes what is there of the last part for all of it
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the form ends before its last boundary: send it again", _CLOSE)
     pictures: list[Upload] = []
     parts: dict[str, bytes] = {}
     for name, value in form.multi_items():
@@ -134,6 +162,24 @@ async def _form(request: Request, settings: ServiceSettings) -> Received:
     if not pictures:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "the form has no picture: send at least one file in it")
     return Received(pictures, True, parts)
+
+
+class _End:
+    """A body that is passed on, of which the last bytes are known."""
+
+    def __init__(self, body: AsyncGenerator[bytes, None]) -> None:
+        self._body, self._last = body, b""
+
+    async def parts(self) -> AsyncGenerator[bytes, None]:
+        """The body."""
+        async for part in self._body:
+            self._last = (self._last + part)[-_END_BYTES:]
+            yield part
+
+    def closes(self, kind: str) -> bool:
+        """Whether the boundary of a form of this content type stands at its end, with no more than a little behind it."""
+        boundary = parse_options_header(kind)[1].get(b"boundary", b"")
+        return b"--" + boundary + b"--" in self._last
 
 
 def _name(given: str | None) -> str:

@@ -181,6 +181,15 @@ def test_a_body_is_not_read_beyond_its_limit(client: TestClient, strict: str) ->
     assert httpx.get(f"{strict}/v2/health/live").status_code == 200
 
 
+def test_a_form_that_was_cut_off_is_not_taken_for_whole(client: TestClient) -> None:
+    whole = client.build_request("POST", "/v1/read", files=[("a", METER.read_bytes()), ("b", b"x" * 3000)])
+    kind = {"Content-Type": whole.headers["content-type"]}
+    content = whole.read()
+    assert client.post("/v1/read", content=content + b"\r\nlater", headers=kind).status_code == 200
+    for less in (3, 10, 200, 2900, 4000):
+        problem(client.post("/v1/read", content=content[:-less], headers=kind), 400, "the form ends before its last boundary")
+
+
 def test_a_form_is_not_written_to_the_disk(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
     large = io.BytesIO()
@@ -257,6 +266,25 @@ def test_more_than_may_wait_are_told_to_come_again(strict: str) -> None:
         if answer.status_code == 503:
             problem(answer, 503, "try again")
             assert answer.headers["retry-after"] == "2"
+
+
+def test_who_has_hung_up_is_not_waited_for(address: str) -> None:
+    where, content = httpx.URL(address), METER.read_bytes()
+    head = f"POST /v1/explain HTTP/1.1\r\nHost: here\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    asked = [socket.create_connection((where.host, where.port or 80)) for _ in range(20)]
+    for connection in asked:
+        connection.sendall(head + content)
+    time.sleep(0.2)
+
+    def waiting() -> float:
+        return float(re.findall(r"^inkdigits_queue (\S+)", httpx.get(f"{address}/metrics").text, re.MULTILINE)[0])
+
+    assert waiting() > 10
+    for connection in asked:
+        connection.close()
+    time.sleep(1.5)
+    assert waiting() <= 1
+    assert httpx.post(f"{address}/v1/read?format=text", content=content).text == "04732\n"
 
 
 def test_what_is_counted(client: TestClient) -> None:
