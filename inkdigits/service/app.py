@@ -136,7 +136,13 @@ def _answers(*kinds: str, model: Any = None) -> dict[int | str, dict[str, Any]]:
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     int(status): {"description": status.phrase, "content": {PROBLEM: {"schema": Problem.model_json_schema()}}}
     for status in (
-        *(HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED),
+        *(
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.METHOD_NOT_ALLOWED,
+        ),
         *(HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
         *(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT),
         HTTPStatus.INSUFFICIENT_STORAGE,
@@ -213,7 +219,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     if settings.origin:
         allowed = {"allow_origins": [settings.origin], "allow_methods": ["GET", "POST"], "allow_headers": ["*"]}
         app.add_middleware(CORSMiddleware, **allowed)  # type: ignore[arg-type]
-    app.add_middleware(Front, settings.token, metrics)
+    app.add_middleware(Front, settings.token, settings.origin, metrics)
     return app
 
 

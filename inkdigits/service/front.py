@@ -36,8 +36,8 @@ _HEADERS = {
 class Front:
     """Around the application."""
 
-    def __init__(self, app: ASGIApp, token: str | None, metrics: Metrics) -> None:
-        self._app, self._token, self._metrics = app, token, metrics
+    def __init__(self, app: ASGIApp, token: str | None, origin: str | None, metrics: Metrics) -> None:
+        self._app, self._token, self._origin, self._metrics = app, token, origin, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -60,12 +60,9 @@ class Front:
             await send(message)
 
         try:
-            if self._may(scope, headers):
-                await self._app(scope, receive, answer)
-            else:
-                detail = "the token is missing or another one: send it as 'Authorization: Bearer …'"
-                problem = ProblemError(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer", "Connection": "close"})
-                await problem.response(scope["path"], request_id)(scope, receive, answer)
+            problem = self._problem(scope, headers)
+            app = problem.response(scope["path"], request_id) if problem else self._app
+            await app(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "other")  # not the path itself, of which there may be any number
@@ -74,8 +71,20 @@ class Front:
             line = {"id": request_id, "method": scope["method"], "path": scope["path"], "status": status}
             log.info(json.dumps({**line, "seconds": round(seconds, 4)}))
 
-    def _may(self, scope: Scope, headers: Headers) -> bool:
+    def _problem(self, scope: Scope, headers: Headers) -> ProblemError | None:
+        """Why a request may not be answered."""
+        close = {"Connection": "close"}
+        if (
+            scope["method"] == "POST"
+            and headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+            and (self._origin is None or headers.get("origin") != self._origin)
+        ):  # a page that one visits would use the service that runs on one's machine
+            detail = "pages of other sites may not ask: start the service with --origin to name one that may"
+            return ProblemError(HTTPStatus.FORBIDDEN, detail, close)
         if self._token is None or _OPEN.fullmatch(scope["path"]) or scope["method"] == "OPTIONS":  # CORS asks before it sends
-            return True
+            return None
         given = headers.get("authorization", "").removeprefix("Bearer ")
-        return hmac.compare_digest(given.encode(), self._token.encode())
+        if hmac.compare_digest(given.encode(), self._token.encode()):
+            return None
+        detail = "the token is missing or another one: send it as 'Authorization: Bearer …'"
+        return ProblemError(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer", **close})

@@ -24,6 +24,8 @@ from inkdigits.service.jobs import Answer
 _START_S = 120.0
 #: A request whose process has ended is tried once more: the process may have been ended by someone else.
 _TRIES = 2
+#: … and so is a start.
+_STARTS = 3
 
 
 class BusyError(InkdigitsError):
@@ -118,6 +120,17 @@ class _Worker:
         self._closed = False
 
     def start(self) -> None:
+        """Start the process, once more where it ends meanwhile: no picture has done that."""
+        for _ in range(_STARTS - 1):
+            with contextlib.suppress(EOFError, OSError):
+                self._start()
+                return
+            self.end()
+        self._start()
+
+    def _start(self) -> None:
+        if self._closed:
+            raise EOFError
         context = multiprocessing.get_context("spawn")  # a fork would copy locks that other threads hold
         self._way, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, self._reader), name="reader", daemon=True)

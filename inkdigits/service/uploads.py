@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 #: What a form is called.
 FORM = "multipart/form-data"
-#: What a picture may be called that comes by itself; an empty kind is a client that says nothing.
-PICTURES = ("image/*", "application/pdf", "application/octet-stream", "")
+#: What a picture may be called that comes by itself; the last two are what clients say of it that were told nothing.
+PICTURES = ("image/*", "application/pdf", "application/octet-stream", "application/x-www-form-urlencoded", "")
 #: A connection on which something is still to come cannot be used for another request.
 _CLOSE = {"Connection": "close"}
 #: The last boundary of a form stands in so many bytes at its end.

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import re
 import signal
 import socket
@@ -30,7 +31,7 @@ from inkdigits.service import app as service
 from inkdigits.service.app import create_app
 from inkdigits.service.page import weights
 from inkdigits.service.settings import ServiceSettings
-from inkdigits.service.store import Store
+from inkdigits.service.store import Counts, Store
 from tests.service.conftest import served
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -67,6 +68,12 @@ def problem(answer: httpx.Response, status: int, *words: str) -> None:
     assert content["request_id"] == answer.headers["x-request-id"]
     for word in words:
         assert word in content["detail"]
+
+
+def test_a_client_that_says_nothing_of_the_picture(client: TestClient) -> None:
+    for kind in ("", "application/x-www-form-urlencoded", "image/x-unheard-of; q=1"):  # the second is what curl says
+        answer = client.post("/v1/read?format=text", content=METER.read_bytes(), headers={"Content-Type": kind})
+        assert answer.text == "04732\n"
 
 
 @pytest.mark.parametrize("path", [METER, PAGE, EXAMPLES / "drawing.png"], ids=lambda path: path.name)
@@ -147,7 +154,7 @@ def test_pictures_of_the_picture(client: TestClient, reader: inkdigits.Reader, w
         ({"content": METER.read_bytes(), "params": {"max_error": "0.1", "min_confidence": "0.5"}}, 400, "min_confidence"),
         ({"content": METER.read_bytes(), "params": {"layout": "table"}}, 400, "csv"),
         ({"files": [("a", b"x")] * 4}, 400, "Too many files"),
-        ({"data": {"a": "b"}, "files": {}}, 415, "content type"),
+        ({"data": {"a": "b"}}, 422, "no format that is known"),
         ({"content": b"--x\r\n", "headers": {"Content-Type": "multipart/form-data"}}, 400, "form cannot be read"),
         ({"content": b"nonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}}, 400, "form"),
     ],
@@ -249,6 +256,14 @@ def test_another_site_that_is_named_may_ask() -> None:
             not in client.options("/v1/read", headers={**asks, "Origin": "https://other.org"}).headers
         )
         problem(client.post("/v1/read", content=METER.read_bytes(), headers=asks), 401)
+
+
+def test_a_page_of_another_site_may_not_ask(client: TestClient) -> None:
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
+        asks = {"Origin": "https://example.org", "Sec-Fetch-Site": site}
+        answer = client.post("/v1/read", content=METER.read_bytes(), headers=asks)
+        assert answer.status_code == status
+    problem(client.post("/v1/corrections", files=[("a", b"x")], headers={"Sec-Fetch-Site": "cross-site"}), 403, "--origin")
 
 
 def test_more_than_may_wait_are_told_to_come_again(strict: str) -> None:
@@ -437,3 +452,64 @@ def test_a_service_that_cannot_be_started(tmp_path: Path) -> None:
             assert done.stderr.startswith("inkdigits: ")
             assert word in done.stderr
             assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_no_request_is_lost_while_processes_are_killed() -> None:
+    """Whoever kills the processes that read, every request is answered, and rightly."""
+    with served("--workers", "2", "--waiting", "64") as (address, process):
+        answers: list[str] = []
+        content, over = METER.read_bytes(), threading.Event()
+
+        def ask() -> None:
+            with httpx.Client(timeout=120) as client:
+                while not over.is_set():
+                    answers.append(client.post(f"{address}/v1/read?format=text", content=content).text)
+
+        asking = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in asking:
+            thread.start()
+        killed: set[int] = set()
+        while len(killed) < 5:
+            time.sleep(0.7)
+            readers = set(_children(process.pid)) - killed
+            if readers:
+                os.kill(victim := readers.pop(), signal.SIGKILL)
+                killed.add(victim)
+        over.set()
+        for thread in asking:
+            thread.join()
+        assert len(answers) > 20
+        assert set(answers) == {"04732\n"}
+
+
+def _children(process: int) -> list[int]:
+    """The processes that read: children that were spawned, and not the one that watches over what they share."""
+    threads = Path(f"/proc/{process}/task").glob("*/children")
+    found = [int(child) for thread in threads for child in thread.read_text().split()]
+    return [child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+@pytest.mark.slow
+def test_two_services_keep_corrections_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "corrections.sqlite"
+    with served("--corrections", str(path)) as (one, _), served("--corrections", str(path)) as (other, process):
+        answers: list[httpx.Response] = []
+
+        def correct(address: str, writer: int) -> None:
+            for number in range(10):
+                part = {"corrections": json.dumps({"corrections": [{"box": [writer, number, 20, 20], "label": 1}]})}
+                answers.append(
+                    httpx.post(f"{address}/v1/corrections", files=[("a", METER.read_bytes())], data=part, timeout=60)
+                )
+
+        writers = [threading.Thread(target=correct, args=((one, other)[writer % 2], writer)) for writer in range(4)]
+        for thread in writers:
+            thread.start()
+        for thread in writers:
+            thread.join()
+        assert {answer.status_code for answer in answers} == {200}
+        process.kill()  # one of them ends without a word
+        assert Store(path).counts() == Counts(1, 40)
+        correct(one, 5)
+        assert Store(path).counts() == Counts(1, 50)
