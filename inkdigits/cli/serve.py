@@ -40,6 +40,14 @@ from inkdigits.service.settings import STRANGERS, ServiceSettings
     help="For one request to be read.",
 )
 @click.option(
+    "--memory-mb",
+    type=int,
+    default=ServiceSettings.memory_mb,
+    show_default=True,
+    show_envvar=True,
+    help="Of each process that reads, on Linux.",
+)
+@click.option(
     "--body-mb", type=int, default=ServiceSettings.body_mb, show_default=True, show_envvar=True, help="Size of a request."
 )
 @click.option(

@@ -15,7 +15,7 @@ import sys
 FINE = "fine"
 
 
-def _limit_memory(megabytes: float) -> None:
+def limit_memory(megabytes: float) -> None:
     """Limit what this process may take, where the system can."""
     try:
         import resource
@@ -33,7 +33,7 @@ def main() -> None:
     import onnxruntime
 
     content = sys.stdin.buffer.read()
-    _limit_memory(megabytes)
+    limit_memory(megabytes)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1

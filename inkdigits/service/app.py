@@ -161,7 +161,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """
     settings = settings or ServiceSettings()
     threads = max(1, (os.cpu_count() or 1) // settings.workers)
-    reader = partial(jobs.ready_reader, settings.model, threads, settings.limits)
+    reader = partial(jobs.ready_reader, settings.model, threads, settings.limits, settings.memory_mb)
     pool, metrics = Pool(reader, settings.workers, settings.waiting, settings.seconds), Metrics()
     metrics.queue.set_function(lambda: pool.running)
     store = Store(settings.corrections, settings.corrections_mb) if settings.corrections else None

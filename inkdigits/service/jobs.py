@@ -19,6 +19,7 @@ from inkdigits.files import parsed_json, printable
 from inkdigits.forms.template import Template
 from inkdigits.inference.classifier import Classifier, load_model
 from inkdigits.inference.tasks import READER
+from inkdigits.inference.trial_process import limit_memory
 from inkdigits.limits import Limits
 from inkdigits.reader import Reader
 from inkdigits.reading import exporters
@@ -72,8 +73,16 @@ class Answer:
     refused: int = 0
 
 
-def ready_reader(model: Path | None, threads: int, limits: Limits) -> Reader:
-    """A reader that has read once: its first picture takes longer, since libraries are loaded and memory is taken."""
+def ready_reader(model: Path | None, threads: int, limits: Limits, memory_mb: int) -> Reader:
+    """A reader that has read once: its first picture takes longer, since libraries are loaded and memory is taken.
+
+    Args:
+        model: As for ``Reader``.
+        threads: As for ``Reader``.
+        limits: As for ``Reader``.
+        memory_mb: This process may take so much, on Linux; one that takes more ends.
+    """
+    limit_memory(memory_mb)
     reader = Reader(model, threads, limits=limits)
     paper = np.full((64, 256), 255, np.uint8)
     paper[12:52, [40, 41, 42, 43, 80, 81, 82, 83]] = 0

@@ -15,14 +15,17 @@ from inkdigits.errors import UsageError
 
 #: Seconds in which a request's head must be here; its body has a limit of its own.
 _HEAD_S = 10.0
+#: Seconds in which some of an answer must be taken: 48 kB, the way uvicorn waits.
+_TAKE_S = 15.0
 #: Seconds in which running requests are answered when the service is to end.
 _GRACE_S = 30
 
 
 class _Protocol(H11Protocol):
-    """A connection that is closed where no request comes over it; uvicorn would keep any number of them for ever."""
+    """A connection that is closed where no request comes over it, or no answer is taken; uvicorn would keep it for ever."""
 
     _alarm: asyncio.TimerHandle | None = None
+    _untaken: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -35,6 +38,20 @@ class _Protocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._stop()
+        self._taken()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._untaken = asyncio.get_running_loop().call_later(_TAKE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._taken()
+
+    def _taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

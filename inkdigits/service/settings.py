@@ -22,6 +22,7 @@ class ServiceSettings:
         workers: Processes that read. Each has its own networks, some 150 MB.
         waiting: So many requests may wait for one of them; more are refused. All of them together may hold a body each.
         seconds: For one request to be read; the process that takes longer is ended and replaced.
+        memory_mb: Of each process that reads, on Linux; the process that takes more ends and is replaced.
         body_mb: Size of a request.
         body_seconds: For a request to arrive.
         files: Pictures in one request.
@@ -39,6 +40,7 @@ class ServiceSettings:
     workers: int = max(1, (os.cpu_count() or 1) // 2)
     waiting: int = 32
     seconds: float = 30.0
+    memory_mb: int = 2_000
     body_mb: int = 20
     body_seconds: float = 30.0
     files: int = 256

@@ -37,3 +37,8 @@ def complain(reader: Reader) -> Answer:
 
 def broken_reader() -> Reader:
     return Reader("nowhere")
+
+
+def take_memory(reader: Reader, megabytes: int) -> Answer:
+    bytes(megabytes * 1_000_000)
+    return pid(reader)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from inkdigits.errors import ModelError, UsageError
-from inkdigits.reader import Reader
+from inkdigits.limits import Limits
+from inkdigits.service.jobs import ready_reader
 from inkdigits.service.pool import BusyError, LostError, Pool, TooLongError
 from tests.service import jobs
 
-READER = partial(Reader, None, 1)
+READER = partial(ready_reader, None, 1, Limits(), 2_000)
 
 
 def with_pool(work: Callable[[Pool], Awaitable[None]], workers: int = 1, waiting: int = 4, seconds: float = 20.0) -> None:
@@ -46,6 +48,16 @@ def test_a_request_that_takes_too_long_ends_and_its_process_is_replaced() -> Non
         assert (await pool.run(jobs.pid)).content != before
 
     with_pool(work, seconds=4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is limited on Linux alone")
+def test_a_picture_that_takes_too_much_memory_ends_its_process() -> None:
+    async def work(pool: Pool) -> None:
+        assert (await pool.run(jobs.take_memory, 500)).content
+        with pytest.raises(LostError):
+            await pool.run(jobs.take_memory, 3_000)
+
+    with_pool(work)
 
 
 def test_a_picture_that_ends_its_process_takes_nobody_with_it() -> None:

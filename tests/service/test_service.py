@@ -234,6 +234,29 @@ def test_who_connects_and_does_not_ask_is_given_up(strict: str) -> None:
     assert httpx.get(f"{strict}/v2/health/live").status_code == 200
 
 
+@pytest.mark.slow
+def test_who_does_not_take_the_answer_is_given_up() -> None:
+    noise = io.BytesIO()
+    Image.effect_noise((2600, 2600), 90).save(noise, "PNG")
+    with served() as (address, _):
+        where, content = httpx.URL(address), noise.getvalue()
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            connection.connect((where.host, where.port or 80))
+            connection.sendall(
+                f"POST /v1/draw HTTP/1.1\r\nHost: here\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
+            )
+            while not connection.recv(1):
+                pass
+            time.sleep(20)
+            connection.settimeout(30)
+            taken = 1
+            with contextlib.suppress(ConnectionError):  # it was given up: what the system had kept comes, and no more
+                while part := connection.recv(1_000_000):
+                    taken += len(part)
+        assert taken < len(httpx.post(f"{address}/v1/draw", content=content, timeout=60).content)
+
+
 def test_a_token() -> None:
     with TestClient(create_app(ServiceSettings(workers=1, token="much-guessed"))) as client:
         for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "much"}, {"Authorization": "Bearer ü"}):
