@@ -1,6 +1,6 @@
-"""Ask the service for pictures, by wrk, beside the same pictures through the Python API; then mixed traffic for ten minutes.
+"""Ask the service for pictures, by wrk, beside the same pictures through the Python API; by its page; and for all at once.
 
-    apt install wrk
+    apt install wrk chromium
     python benchmarks/serve.py [--seconds 15] [--minutes 10] [--workers 1]
 
 Singles are pictures of one digit, one by one and 256 in a form; lines are parts of a page; photos have twelve megapixels.
@@ -16,6 +16,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -203,6 +204,54 @@ def read_here(kind: str, some: Sequence[bytes], seconds: float) -> float:
     return round(count / (now - started), 1)
 
 
+# --- The page -----------------------------------------------------------------------------------------------------------------
+
+_STROKES = (
+    ((0.1, 0.1), (0.9, 0.1), (0.4, 0.95)),
+    ((0.5, 0.05), (0.5, 0.95)),
+    ((0.2, 0.2), (0.8, 0.2), (0.3, 0.9), (0.85, 0.9)),
+)
+_WATCH = """() => {
+    const answer = document.querySelector("#answer");
+    window.waits = [];
+    let lifted = 0;
+    document.addEventListener("pointerup", () => (lifted = performance.now()));
+    new MutationObserver(() => {
+        if (lifted && answer.textContent) window.waits.push(performance.now() - lifted);
+        lifted = 0;
+    }).observe(answer, { childList: true });
+}"""
+
+
+def behind_the_pen(address: str, strokes: int = 60) -> dict[str, float]:
+    """Milliseconds from the end of a stroke to the first answer that is shown after it, in Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(address)
+        page.evaluate(_WATCH)
+        area = page.locator("#canvas").bounding_box()
+        assert area is not None
+        side = 0.5 * area["height"]
+        for number in range(strokes):
+            left = area["x"] + (0.1 + 0.3 * (number % 3)) * area["width"]
+            first, *rest = [(left + x * side, area["y"] + (0.2 + y * 0.5) * area["height"]) for x, y in _STROKES[number % 3]]
+            page.mouse.move(*first)
+            page.mouse.down()
+            for place in rest:
+                page.mouse.move(*place, steps=10)
+                page.wait_for_timeout(60)
+            page.mouse.up()
+            page.wait_for_timeout(700)
+            if number % 3 == 2:
+                page.locator("#clear").click()
+        waits = np.array(page.evaluate("() => window.waits"))
+        browser.close()
+    return {"strokes": len(waits), **{f"p{share}": round(float(np.percentile(waits, share)), 1) for share in (50, 95, 99)}}
+
+
 # --- Mixed traffic -----------------------------------------------------------------------------------------------------------
 
 
@@ -255,12 +304,16 @@ def main() -> None:
     some = pictures()
     kinds = requests(some)
     found: dict[str, Any] = {"cores": os.cpu_count(), "workers": args.workers, "speed": {}}
-    with served(args.workers) as (address, process):
+    with served(args.workers) as (address, _):
         for kind in ("single", "form", "line", "photo"):
             rows = [asked(address, kinds[kind], clients, args.seconds) for clients in CLIENTS]
             here = read_here(kind, some["single" if kind == "form" else kind], args.seconds)
             found["speed"][kind] = {"api_pictures_per_s": here, "service": rows}
             print(kind, "API", here, *rows, sep="\n  ")
+    if shutil.which("chromium"):
+        with served(args.workers) as (address, _):
+            found["behind_the_pen_ms"] = behind_the_pen(address)
+            print("behind the pen, ms", found["behind_the_pen_ms"])
     with served(args.workers) as (address, process):
         found["mixed"] = mixed(address, kinds, process.pid, 60 * args.minutes)
     print(json.dumps(found["mixed"], indent=2))

@@ -123,6 +123,25 @@ def test_each_digit_is_looked_at_by_the_keyboard_alone(page: Page) -> None:
     expect(page.locator("#steps")).to_be_visible()
 
 
+def test_a_picture_is_looked_at_from_closer(page: Page) -> None:
+    expect(page.get_by_role("button", name="Look closer")).to_be_hidden()
+    page.set_input_files("#files", EXAMPLES / "page.jpg")
+    expect(page.locator("#digits button")).to_have_count(25)
+    before = page.locator("#paper").bounding_box()
+    for _ in range(3):
+        page.get_by_role("button", name="Look closer").click()
+    after = page.locator("#paper").bounding_box()
+    assert before is not None and after is not None
+    assert after["width"] > 3 * before["width"]
+    page.locator("#digits button").last.click()
+    box, frame = page.locator("#boxes rect.chosen").bounding_box(), page.locator("#frame").bounding_box()
+    assert box is not None and frame is not None
+    assert frame["x"] <= box["x"] and box["x"] + box["width"] <= frame["x"] + frame["width"] + 1
+    page.get_by_role("button", name="New sheet").click()
+    write(page, SEVEN, 0.3)
+    expect(page.locator("#answer")).to_have_text("7")
+
+
 def test_what_is_unsure_is_shown_as_such(page: Page) -> None:
     write(page, [[(0.1, 0.5), (0.3, 0.3), (0.2, 0.7), (0.5, 0.2), (0.4, 0.8), (0.8, 0.3), (0.6, 0.9)]], 0.3)
     expect(page.locator("#told, #answer .unsure").first).not_to_be_empty()

@@ -23,7 +23,7 @@ function digitsOf(document) {
 }
 
 export class Answer extends EventTarget {
-  /** Events: "show" whenever something else is shown. `corrections` says what people know better. */
+  /** Events: "show" whenever something else is shown, "choose" when a digit is looked at. `corrections` says what people know better. */
   constructor(corrections) {
     super();
     this.corrections = corrections;
@@ -79,6 +79,7 @@ export class Answer extends EventTarget {
     this.chosen = digit;
     this.#boxes();
     this.#digits();
+    this.dispatchEvent(new Event("choose"));
   }
 
   /** Give the keyboard to a digit. */

@@ -153,7 +153,7 @@ async function display() {
       URL.revokeObjectURL(image.src);
       image.src = URL.createObjectURL(blob);
     });
-  element("paper").hidden = false;
+  element("frame").hidden = false;
   image.alt = form.name;
   try {
     if (template.corners === "find") await source(await shown("sheet", form));

@@ -63,6 +63,7 @@ function leave() {
 function newSheet() {
   leave();
   source = null;
+  look(0);
   asked += 1;
   element("picture").hidden = true;
   element("canvas").hidden = false;
@@ -78,6 +79,25 @@ document.addEventListener("keydown", (event) => {
     sheet.undo();
   }
 });
+
+// --- Zoom -------------------------------------------------------------------------------------------------------------
+
+// Each step is so many times as close, and there are so many.
+const [STEP, STEPS] = [1.5, 5];
+let zoom = 0;
+
+function look(steps) {
+  zoom = Math.min(STEPS, Math.max(0, steps));
+  element("paper").style.setProperty("--zoom", STEP ** zoom);
+  element("closer").hidden = element("farther").hidden = !source;
+  element("closer").disabled = zoom === STEPS;
+  element("farther").disabled = zoom === 0;
+  element("frame").tabIndex = zoom ? 0 : -1; // what scrolls can be scrolled by keys
+}
+
+element("closer").addEventListener("click", () => look(zoom + 1));
+element("farther").addEventListener("click", () => look(zoom - 1));
+answer.addEventListener("choose", () => element("boxes").querySelector(".chosen")?.scrollIntoView({ block: "nearest", inline: "nearest" }));
 
 // --- Pictures ---------------------------------------------------------------------------------------------------------
 
@@ -100,6 +120,7 @@ async function display(file) {
 async function readPicture(file) {
   leave();
   source = file;
+  look(0);
   element("undo").disabled = true;
   element("clear").disabled = false;
   const number = ++asked;
