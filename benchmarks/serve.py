@@ -1,7 +1,7 @@
 """Ask the service for pictures, by wrk, beside the same pictures through the Python API; by its page; and for all at once.
 
     apt install wrk chromium
-    python benchmarks/serve.py [--seconds 15] [--minutes 10] [--workers 1]
+    python benchmarks/serve.py [--seconds 15] [--minutes 10] [--workers CORES]
 
 Singles are pictures of one digit, one by one and 256 in a form; lines are parts of a page; photos have twelve megapixels.
 The mixed traffic has some of each and of the other requests, and 5 % that are broken. The memory is that of the service and
@@ -299,7 +299,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seconds", type=float, default=15, help="for each figure")
     parser.add_argument("--minutes", type=float, default=10, help="of mixed traffic")
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
     args = parser.parse_args()
     some = pictures()
     kinds = requests(some)

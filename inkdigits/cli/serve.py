@@ -21,7 +21,7 @@ from inkdigits.service.settings import STRANGERS, ServiceSettings
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, show_envvar=True, help="0: any that is free."
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 256), help="Processes that read.  [default: one for two cores]", show_envvar=True
+    "--workers", type=click.IntRange(1, 256), help="Processes that read.  [default: one a core, 8 at most]", show_envvar=True
 )
 @click.option(
     "--waiting",

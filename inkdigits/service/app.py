@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from fastapi import FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 from inkdigits import __version__
 from inkdigits.errors import InkdigitsError
 from inkdigits.inference.tasks import task
-from inkdigits.reading.candidates import Unit
-from inkdigits.reading.page import Mode
 from inkdigits.reading.results import SCHEMA_VERSION
 from inkdigits.reading.schema import DocumentSchema
-from inkdigits.reading.values import DecimalMark
-from inkdigits.service import jobs, open_inference, page
+from inkdigits.service import interface, jobs, open_inference, page
 from inkdigits.service.front import Front
-from inkdigits.service.jobs import Answer, Form, Options
+from inkdigits.service.jobs import Answer
 from inkdigits.service.metrics import Metrics
 from inkdigits.service.pool import Pool
-from inkdigits.service.problems import PROBLEM, ProblemError
+from inkdigits.service.problems import ProblemError
 from inkdigits.service.settings import ServiceSettings
 from inkdigits.service.store import Corrections, Store
 from inkdigits.service.uploads import FORM, PICTURES, Received, received, unless_gone
 
-#: What may change with the next version.
-_ASK_AGAIN = {"Cache-Control": "no-cache"}
 _FAULT = "a fault of the service, which its log tells: please report it with the request's id"
 _Arguments = Callable[[Received], tuple[Any, ...]]
 
@@ -57,99 +50,6 @@ class _Answering(Protocol):
     ) -> Response: ...
 
 
-_Share = Annotated[float | None, Field(ge=0, le=1)]
-
-
-class _Query(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    name: Annotated[str, Field(max_length=255, description="What the picture is called in the answer.")] = ""
-    min_confidence: _Share = Field(None, description="Digits that are less sure are '?'.")
-    max_error: _Share = Field(None, description="The same, told as the largest chance of error; 0.02 unless one is given.")
-
-
-class ReadQuery(_Query):
-    """How a picture is read, and what the answer looks like."""
-
-    mode: Mode = Field("auto", description="digit: all ink is one; line: one line; page, auto: anything anywhere.")
-    per: Unit = Field("digit", description="What may err so much: each digit, or the text of a line as a whole.")
-
-    def options(self) -> Options:
-        """As a reader takes it."""
-        return Options(self.mode, self.min_confidence, self.max_error, self.per)
-
-
-class FormQuery(ReadQuery):
-    """… and in which form it is answered."""
-
-    format: Form = "json"
-    layout: Annotated[str, Field(pattern="^(digits|table)$")] = "digits"
-    decimal: DecimalMark = "auto"
-
-
-def _content(*more: str) -> dict[str, Any]:
-    """What a request's body may be, for the description of the interface."""
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    form: dict[str, Any] = {"type": "object", "required": ["picture", *more], "properties": {"picture": binary["schema"]}}
-    form["properties"] |= {name: {"type": "string"} for name in more}
-    kinds: dict[str, Any] = {} if more else dict.fromkeys(("image/*", "application/pdf", "application/octet-stream"), binary)
-    return {"requestBody": {"required": True, "content": {**kinds, "multipart/form-data": {"schema": form}}}}
-
-
-_BODY_OF_TENSORS = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object"}}, "application/octet-stream": {}},
-    }
-}
-
-
-class Saved(BaseModel):
-    """How many corrections were kept."""
-
-    saved: int
-
-
-class Problem(BaseModel):
-    """A problem document (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    error: str | None = None
-
-
-class Results(BaseModel):
-    """What was read in the pictures of a form."""
-
-    results: list[DocumentSchema | dict[str, str]]
-
-
-def _answers(*kinds: str, model: Any = None) -> dict[int | str, dict[str, Any]]:
-    """What an answer may be, for the description of the interface."""
-    told = {"content": {kind.partition(";")[0]: {} for kind in kinds}, **({"model": model} if model else {})}
-    return {int(HTTPStatus.OK): {"description": "What was found.", **told}}
-
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    int(status): {"description": status.phrase, "content": {PROBLEM: {"schema": Problem.model_json_schema()}}}
-    for status in (
-        *(
-            HTTPStatus.BAD_REQUEST,
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.FORBIDDEN,
-            HTTPStatus.NOT_FOUND,
-            HTTPStatus.METHOD_NOT_ALLOWED,
-        ),
-        *(HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
-        *(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT),
-        HTTPStatus.INSUFFICIENT_STORAGE,
-    )
-}
-
-
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The service as an ASGI application, for uvicorn and its like.
 
@@ -160,8 +60,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         an application, whose processes start and end with it.
     """
     settings = settings or ServiceSettings()
-    threads = max(1, (os.cpu_count() or 1) // settings.workers)
-    reader = partial(jobs.ready_reader, settings.model, threads, settings.limits, settings.memory_mb)
+    reader = partial(jobs.ready_reader, settings.model, settings.limits, settings.memory_mb)
     pool, metrics = Pool(reader, settings.workers, settings.waiting, settings.seconds), Metrics()
     metrics.queue.set_function(lambda: pool.running)
     store = Store(settings.corrections, settings.corrections_mb) if settings.corrections else None
@@ -181,7 +80,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # these pages fetch scripts from elsewhere
         redoc_url=None,
-        responses=_PROBLEMS,
+        responses=interface.PROBLEMS,
     )
 
     async def answer(
@@ -228,38 +127,40 @@ def _add_reading(app: FastAPI, answer: _Answering) -> None:
 
     @app.post(
         "/v1/read",
-        openapi_extra=_content(),
+        openapi_extra=interface.content(),
         response_class=Response,
-        responses=_answers(*jobs.MEDIA_TYPES.values(), model=DocumentSchema | Results),
+        responses=interface.answers(*jobs.MEDIA_TYPES.values(), model=DocumentSchema | interface.Results),
     )
-    async def read(query: Annotated[FormQuery, Query()], request: Request) -> Response:
+    async def read(query: Annotated[interface.FormQuery, Query()], request: Request) -> Response:
         """Read a picture, or the pictures of a form as one batch; a bad one among them is told, and the others are read."""
         how = (query.options(), query.format, query.layout, query.decimal)
         return await answer(request, jobs.read, lambda body: (body.pictures, body.several, *how))
 
     @app.post(
         "/v1/fields",
-        openapi_extra=_content("template"),
+        openapi_extra=interface.content("template"),
         response_class=Response,
-        responses=_answers(jobs.MEDIA_TYPES["json"]),
+        responses=interface.answers(jobs.MEDIA_TYPES["json"]),
     )
-    async def fields(query: Annotated[_Query, Query()], request: Request) -> Response:
+    async def fields(query: Annotated[interface.Query, Query()], request: Request) -> Response:
         """Read the fields of a form: a picture and its template, as JSON."""
         how = (query.min_confidence, query.max_error)
         return await answer(request, jobs.fields, lambda body: (body.only(), body.part("template"), *how))
 
-    @app.post("/v1/sheet", openapi_extra=_content(), response_class=Response, responses=_answers("image/png"))
+    @app.post("/v1/sheet", openapi_extra=interface.content(), response_class=Response, responses=interface.answers("image/png"))
     async def sheet(request: Request) -> Response:
         """The frame or sheet in a photo as if it lay flat, as PNG: what the boxes of a template with ``find`` are shares of."""
         return await answer(request, jobs.sheet, lambda body: (body.only(),))
 
-    @app.post("/v1/draw", openapi_extra=_content(), response_class=Response, responses=_answers("image/png"))
-    async def draw(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
+    @app.post("/v1/draw", openapi_extra=interface.content(), response_class=Response, responses=interface.answers("image/png"))
+    async def draw(query: Annotated[interface.ReadQuery, Query()], request: Request) -> Response:
         """The picture with boxes and labels, as PNG."""
         return await answer(request, jobs.draw, lambda body: (body.only(), query.options()))
 
-    @app.post("/v1/explain", openapi_extra=_content(), response_class=Response, responses=_answers("image/png"))
-    async def explain(query: Annotated[ReadQuery, Query()], request: Request) -> Response:
+    @app.post(
+        "/v1/explain", openapi_extra=interface.content(), response_class=Response, responses=interface.answers("image/png")
+    )
+    async def explain(query: Annotated[interface.ReadQuery, Query()], request: Request) -> Response:
         """The steps from the picture to its digits, as PNG."""
         return await answer(request, jobs.explain, lambda body: (body.only(), query.options()))
 
@@ -269,9 +170,9 @@ def _add_corrections(app: FastAPI, answer: _Answering, store: Store | None) -> N
 
     @app.post(
         "/v1/corrections",
-        openapi_extra=_content("corrections"),
+        openapi_extra=interface.content("corrections"),
         response_class=Response,
-        responses=_answers(jobs.MEDIA_TYPES["json"], model=Saved),
+        responses=interface.answers(jobs.MEDIA_TYPES["json"], model=interface.Saved),
     )
     async def correct(request: Request) -> Response:
         """Keep a picture and its corrections, a part of JSON: ``{"corrections": [{"page", "box", "label", ...}]}``."""
@@ -319,9 +220,9 @@ def _add_open_inference(app: FastAPI, answer: _Answering) -> None:
 
     @app.post(
         "/v2/models/{name}/infer",
-        openapi_extra=_BODY_OF_TENSORS,
+        openapi_extra=interface.BODY_OF_TENSORS,
         response_class=Response,
-        responses=_answers("application/json", "application/octet-stream"),
+        responses=interface.answers("application/json", "application/octet-stream"),
     )
     async def infer(
         name: str,
@@ -341,7 +242,7 @@ def _add_others(app: FastAPI, metrics: Metrics, store: Store | None) -> None:
         """What this service is and does."""
         return {"version": __version__, "schema_version": SCHEMA_VERSION, "corrections": store is not None}
 
-    @app.get("/metrics", response_class=Response, responses=_answers("text/plain"))
+    @app.get("/metrics", response_class=Response, responses=interface.answers("text/plain"))
     async def counted() -> Response:
         """Counters, for Prometheus."""
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
@@ -349,21 +250,27 @@ def _add_others(app: FastAPI, metrics: Metrics, store: Store | None) -> None:
 
 def _add_page(app: FastAPI, settings: ServiceSettings) -> None:
     """The page, and the networks that run in the browser."""
-    weights = page.weights(settings.model)
+    weights, static = page.weights(settings.model), StaticFiles(directory=page.STATIC)
+
+    def answered(path: Path, request: Request) -> Response:
+        """A file, unless the browser has it as it is."""
+        found = static.file_response(path, path.stat(), request.scope)
+        found.headers["Cache-Control"] = "no-cache"  # it may change with the next version
+        return found
 
     @app.get("/", include_in_schema=False)
     @app.get("/look", include_in_schema=False)
     @app.get("/fields", include_in_schema=False)
-    async def pages(request: Request) -> FileResponse:
-        return FileResponse(page.STATIC / page.PAGES[request.url.path], headers=_ASK_AGAIN)
+    def pages(request: Request) -> Response:
+        return answered(page.STATIC / page.PAGES[request.url.path], request)
 
     @app.get("/weights/{name}", include_in_schema=False)
-    async def weight(name: str) -> FileResponse:
+    def weight(name: str, request: Request) -> Response:
         if name not in weights:
             raise HTTPException(HTTPStatus.NOT_FOUND)
-        return FileResponse(weights[name], headers=_ASK_AGAIN)
+        return answered(weights[name], request)
 
-    app.mount("/static", StaticFiles(directory=page.STATIC), "static")
+    app.mount("/static", static, "static")
 
 
 def _tell_problems(app: FastAPI) -> None:

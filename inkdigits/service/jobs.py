@@ -73,17 +73,18 @@ class Answer:
     refused: int = 0
 
 
-def ready_reader(model: Path | None, threads: int, limits: Limits, memory_mb: int) -> Reader:
+def ready_reader(model: Path | None, limits: Limits, memory_mb: int) -> Reader:
     """A reader that has read once: its first picture takes longer, since libraries are loaded and memory is taken.
+
+    It reads in one thread: with two, a line takes half as long again, since each waits for the other between two layers.
 
     Args:
         model: As for ``Reader``.
-        threads: As for ``Reader``.
         limits: As for ``Reader``.
         memory_mb: This process may take so much, on Linux; one that takes more ends.
     """
     limit_memory(memory_mb)
-    reader = Reader(model, threads, limits=limits)
+    reader = Reader(model, threads=1, limits=limits)
     paper = np.full((64, 256), 255, np.uint8)
     paper[12:52, [40, 41, 42, 43, 80, 81, 82, 83]] = 0
     reader.read(paper)

@@ -19,7 +19,8 @@ class ServiceSettings:
 
     Attributes:
         model: A folder that ``inkdigits train-reader`` has made; None: the weights that ship with inkdigits.
-        workers: Processes that read. Each has its own networks, some 150 MB.
+        workers: Processes that read, each on a core of its own, with networks of its own: some 150 MB. By default one a core,
+            eight at most.
         waiting: So many requests may wait for one of them; more are refused. All of them together may hold a body each.
         seconds: For one request to be read; the process that takes longer is ended and replaced.
         memory_mb: Of each process that reads, on Linux; the process that takes more ends and is replaced.
@@ -37,7 +38,7 @@ class ServiceSettings:
     """
 
     model: Path | None = None
-    workers: int = max(1, (os.cpu_count() or 1) // 2)
+    workers: int = min(8, os.cpu_count() or 1)
     waiting: int = 32
     seconds: float = 30.0
     memory_mb: int = 2_000

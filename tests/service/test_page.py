@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from inkdigits.service.store import Store
-from tests.service.browsing import EXAMPLES, FOUR, SEVEN, faults, in_browser, opened, places, write
+from tests.service.browsing import DIGITS, EXAMPLES, FOUR, SEVEN, faults, in_browser, opened, places, write
 from tests.service.conftest import served
 
 pytestmark = in_browser
@@ -67,6 +67,18 @@ def test_a_finger_writes_and_the_phone_does_not_scroll(phone: Page) -> None:
     phone.get_by_role("button", name="English").click()
     expect(phone.get_by_role("button", name="New sheet")).to_be_visible()
     expect(phone.locator("#answer")).to_have_text("7")
+
+
+def test_ten_digits_on_a_phone_are_right_or_doubted(phone: Page) -> None:
+    doubts = 0
+    for digit, strokes in DIGITS.items():
+        write(phone, strokes, 0.3)
+        answer = phone.locator("#answer")
+        expect(answer).to_have_text(re.compile(rf"^[{digit}?]$"))
+        doubts += answer.inner_text() == "?"
+        phone.get_by_role("button", name="Neues Blatt").click()
+        expect(answer).to_have_text("")
+    assert doubts <= 2
 
 
 def test_pictures_are_dropped(page: Page) -> None:

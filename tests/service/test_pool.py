@@ -17,7 +17,7 @@ from inkdigits.service.jobs import ready_reader
 from inkdigits.service.pool import BusyError, LostError, Pool, TooLongError
 from tests.service import jobs
 
-READER = partial(ready_reader, None, 1, Limits(), 2_000)
+READER = partial(ready_reader, None, Limits(), 2_000)
 
 
 def with_pool(work: Callable[[Pool], Awaitable[None]], workers: int = 1, waiting: int = 4, seconds: float = 20.0) -> None:

@@ -376,7 +376,10 @@ def test_the_page_asks_nobody_else(client: TestClient) -> None:
 
 def test_the_weights_that_the_page_computes_with(client: TestClient) -> None:
     for name, path in weights().items():
-        assert client.get(f"/weights/{name}").content == path.read_bytes()
+        answer = client.get(f"/weights/{name}")
+        assert answer.content == path.read_bytes()
+        again = client.get(f"/weights/{name}", headers={"If-None-Match": answer.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
     problem(client.get("/weights/page.onnx"), 404)
     problem(client.get("/weights/..%2Fmeta.json"), 404)
 
@@ -493,16 +496,15 @@ def test_no_request_is_lost_while_processes_are_killed() -> None:
         for thread in asking:
             thread.start()
         killed: set[int] = set()
-        while len(killed) < 5:
+        while len(killed) < 5 or len(answers) < 20:
             time.sleep(0.7)
             readers = set(_children(process.pid)) - killed
-            if readers:
+            if readers and len(killed) < 5:
                 os.kill(victim := readers.pop(), signal.SIGKILL)
                 killed.add(victim)
         over.set()
         for thread in asking:
             thread.join()
-        assert len(answers) > 20
         assert set(answers) == {"04732\n"}
 
 
