@@ -18,10 +18,10 @@ help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.train ## from nothing to a trained network, a report and digits read from pictures
-	@$(MAKE) --no-print-directory evaluate reports/index.html
+	@$(MAKE) --no-print-directory evaluate reports/$(RECIPE).html
 	@echo; echo "The shipped model reads the pictures in examples/:"
 	@$(RUN) read examples/*
-	@echo; echo "Look at   reports/index.html    every figure of the network that was just trained"
+	@echo; echo "Look at   reports/$(RECIPE).html    every figure of the network that was just trained"
 	@echo      "          models/$(RECIPE)/          the network, its history and what is known of it"
 	@echo      "Try       $(RUN) read YOUR-PICTURE.jpg"
 
@@ -36,7 +36,7 @@ train: $(MODEL) ## train RECIPE (fast unless told otherwise)
 evaluate: reports/evaluation-$(RECIPE).json ## measure it on the test set
 predict: reports/predictions-$(RECIPE).csv ## answer every test image
 plots: reports/figures/samples.png ## draw every figure
-report: reports/index.html ## write them on one page
+report: reports/$(RECIPE).html ## write them on one page
 
 docs: $(VENV)/.dev ## build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict 2>&1 | { ! grep -v '^INFO'; }
@@ -105,7 +105,7 @@ data/processed/mnist.json: data/interim/mnist.json
 	@$(RUN) features mnist
 
 $(MODEL): data/processed/mnist.json
-	@$(RUN) train --recipe $(RECIPE) --run $(RECIPE)
+	@$(RUN) train --recipe $(RECIPE) --run $(RECIPE) --resume
 
 reports/evaluation-$(RECIPE).json: $(MODEL)
 	@$(RUN) evaluate --model $(RECIPE) --output $@
@@ -113,7 +113,7 @@ reports/evaluation-$(RECIPE).json: $(MODEL)
 reports/predictions-$(RECIPE).csv: $(MODEL)
 	@$(RUN) predict data/raw/mnist/t10k-images* --model $(RECIPE) --output $@
 
-# The figures and the page are of one recipe at a time: this file changes with it.
+# The figures are of one recipe at a time: this file changes with it.
 reports/.recipe: FORCE
 	@mkdir -p reports; echo $(RECIPE) | cmp -s - $@ || echo $(RECIPE) > $@
 FORCE:
@@ -121,5 +121,5 @@ FORCE:
 reports/figures/samples.png: $(MODEL) reports/.recipe
 	@$(RUN) plots --model $(RECIPE)
 
-reports/index.html: $(MODEL) reports/.recipe
+reports/$(RECIPE).html: $(MODEL)
 	@$(RUN) report --model $(RECIPE)

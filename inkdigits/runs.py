@@ -108,6 +108,29 @@ class Run:
             if name not in networks and (self.model(name).exists() or self.checkpoint(name).exists()):
                 raise UsageError(f"{self.folder} holds {kind} already: give this run another name with --run")
 
+    def check_unused(self, *networks: str) -> None:
+        """Check that none of these networks is there, finished or begun, so that none is lost.
+
+        Raises:
+            UsageError: One is.
+        """
+        for name in networks:
+            if self.checkpoint(name).exists():
+                raise UsageError(
+                    f"{self.checkpoint(name)} is of a training that was stopped: go on with --resume, or begin anew with"
+                    " --overwrite"
+                )
+            if self.model(name).exists():
+                raise UsageError(
+                    f"{self.model(name)} is there already: give this run another name with --run, or take its place with"
+                    " --overwrite"
+                )
+
+    @classmethod
+    def latest(cls, project: Project | None = None) -> Run | None:
+        """The classifier of a project that was trained last; None where there is none."""
+        return max(cls.all(project), key=lambda run: run.model().stat().st_mtime_ns, default=None)
+
     # --- What is known of it ---
 
     @property

@@ -35,6 +35,8 @@ def evaluate(as_json: bool, output: Path | None, **settings: Any) -> None:
         from inkdigits.modeling.evaluate import EvaluateSettings
         from inkdigits.modeling.evaluate import evaluate as step
 
+    if settings["predictions"] is None:
+        settings["model"] = options.model_or_last(settings["model"])
     _check_output(output, settings["predictions"], settings["model"], settings["data"])
     result = step(EvaluateSettings(**settings))
     if output:
@@ -56,6 +58,7 @@ def predict(source: Path, output: Path, form: str | None, model: str | None) -> 
     """
     from inkdigits.modeling.predict import predict as step
 
+    model = options.model_or_last(model)
     _check_output(output, source, model)
     result = step(source, model)
     result.save(output, form)
@@ -98,12 +101,52 @@ def plots(name: str, data: str | None) -> None:
 @click.command()
 @options.run
 @click.option("--data", help="A source.  [default: what the run was trained from]")
-def report(name: str, data: str | None) -> None:
-    """Write reports/index.html: every figure of a run on one page that needs no network.
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Another file.  [default: reports/RUN.html]")
+def report(name: str, data: str | None, output: Path | None) -> None:
+    """Write every figure of a run on one page that needs no network; reports/index.html lists the pages.
 
     Example: inkdigits report --model fast
     """
     with require("train"):
         from inkdigits.report import make_report
 
-    click.echo(make_report(name, data))
+    if output:
+        check_writable(output)
+    click.echo(make_report(name, data, output=output))
+
+
+@click.command("runs")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
+def list_runs(as_json: bool) -> None:
+    """List the runs in models/: what each has learnt, how well, how large it is and when.
+
+    Example: inkdigits runs
+    """
+    with require("train"):
+        from inkdigits.modeling.compare import overview, overview_table
+
+    found = overview()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    elif found:
+        click.echo(overview_table(found))
+    else:
+        click.echo("There are no runs here yet: inkdigits train --recipe fast makes one in seconds.", err=True)
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="MODEL MODEL ...")
+@options.source
+@click.option("--split", default="validation", show_default=True, help="train, validation or test.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the tables.")
+def compare(models: tuple[str, ...], data: str, split: str, as_json: bool) -> None:
+    """Compare models on the same images: which is better, by McNemar's test, where each errs, how large and fast they are.
+
+    \b
+    Example: inkdigits compare fast default
+    """
+    with require("train"):
+        from inkdigits.modeling.compare import compare as step
+
+    found = step(models, data, split)
+    click.echo(json.dumps(found.to_dict(), indent=2) if as_json else found.to_table())

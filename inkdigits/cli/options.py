@@ -10,6 +10,7 @@ import click
 
 from inkdigits.errors import UsageError
 from inkdigits.limits import DEFAULTS, Limits
+from inkdigits.runs import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,7 +51,9 @@ def transpose(function: F) -> F:
 def model(function: F) -> F:
     """``--model``, of a classifier."""
     return click.option(
-        "--model", metavar="MODEL", help="A run's name, its folder or an ONNX file.  [default: the shipped model]"
+        "--model",
+        metavar="MODEL",
+        help="A run's name, its folder or an ONNX file.  [default: the run trained last, else the shipped model]",
     )(function)
 
 
@@ -68,4 +71,21 @@ def strokes(function: F) -> F:
 
 def run(function: F) -> F:
     """``--model``, of a step that needs a run of this project."""
-    return click.option("--model", "name", default="fast", show_default=True, metavar="RUN", help="A run's name.")(function)
+    return click.option(
+        "--model", "name", callback=_trained_last, metavar="RUN", help="A run's name.  [default: the run trained last]"
+    )(function)
+
+
+def _trained_last(context: click.Context, option: click.Parameter, name: str | None) -> str:
+    found = name or model_or_last(None)
+    if found is None:
+        raise UsageError("there are no runs here yet: inkdigits train --recipe fast makes one in seconds")
+    return found
+
+
+def model_or_last(model: str | None) -> str | None:
+    """A model that was named, or the run trained last, which is then said; None where there are no runs: the shipped model."""
+    if model is not None or (last := Run.latest()) is None:
+        return model
+    click.echo(f"inkdigits: the model is {last.name}, which was trained last (--model names another)", err=True)
+    return last.name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -37,9 +39,10 @@ from inkdigits.extras import require
 )
 @click.option("--from", "start", metavar="RUN", help="Start from the weights of this run, in place of random ones.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--overwrite", is_flag=True, help="Begin anew, in the place of what the run holds.")
 @click.option("--tensorboard", is_flag=True, help="Write curves for TensorBoard too.")
 @options.transpose
-def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
+def train(resume: bool, overwrite: bool, tensorboard: bool, **settings: Any) -> None:
     """Train a network into models/<run>/.
 
     \b
@@ -51,8 +54,8 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
     with require("train"):
         from inkdigits.modeling.settings import TrainSettings
         from inkdigits.modeling.train import train as step
-    with logging_redirect_tqdm():
-        result = step(TrainSettings(**settings), resume=resume, tensorboard=tensorboard)
+    with logging_redirect_tqdm(), _told_how_to_go_on():
+        result = step(TrainSettings(**settings), resume=resume, tensorboard=tensorboard, overwrite=overwrite)
     accuracy, seconds = result.meta["validation"]["accuracy"], result.meta["training_seconds"]
     click.echo(
         f"{result.run.model()}  {result.meta['parameters']:,d} parameters, {seconds:.1f} s of training,"
@@ -78,7 +81,8 @@ def train(resume: bool, tensorboard: bool, **settings: Any) -> None:
 )
 @click.option("--from", "start", metavar="RUN", help="Start from the weights of this reader, in place of random ones.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped; its pictures are made again.")
-def train_reader(resume: bool, **settings: Any) -> None:
+@click.option("--overwrite", is_flag=True, help="Begin anew, in the place of what the run holds.")
+def train_reader(resume: bool, overwrite: bool, **settings: Any) -> None:
     """Train the networks of 'inkdigits read' on synthetic pictures into models/<run>/, in some ten hours on two cores.
 
     \b
@@ -90,8 +94,18 @@ def train_reader(resume: bool, **settings: Any) -> None:
     with require("train"):
         from inkdigits.modeling.train_reader import ReaderSettings
         from inkdigits.modeling.train_reader import train_reader as step
-    with logging_redirect_tqdm():
-        click.echo(step(ReaderSettings(**settings), resume=resume).folder)
+    with logging_redirect_tqdm(), _told_how_to_go_on():
+        click.echo(step(ReaderSettings(**settings), resume=resume, overwrite=overwrite).folder)
+
+
+@contextmanager
+def _told_how_to_go_on() -> Iterator[None]:
+    """Say on Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("inkdigits: the same command with --resume goes on after the last whole epoch", err=True)
+        raise
 
 
 @click.command()

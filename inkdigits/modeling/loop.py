@@ -232,6 +232,16 @@ class TrainingLoop:
         self.checkpoint.unlink(missing_ok=True)
 
 
+def check_one_of(resume: bool, overwrite: bool) -> None:
+    """Check that a training is asked either to go on or to begin anew.
+
+    Raises:
+        UsageError: To do both.
+    """
+    if resume and overwrite:
+        raise UsageError("--resume goes on with a run, and --overwrite begins it anew: give one of them")
+
+
 def identity_digest(identity: Mapping[str, Any]) -> str:
     """What ``meta.json`` keeps of the identity of a finished training: a SHA-256."""
     return sha256(json.dumps(identity).encode())

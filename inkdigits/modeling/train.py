@@ -17,7 +17,7 @@ from inkdigits.inference.tasks import Task, task
 from inkdigits.modeling import metrics
 from inkdigits.modeling.devices import precision
 from inkdigits.modeling.export import export_classifier
-from inkdigits.modeling.loop import TrainingLoop, identity_digest, load_weights, safetensors_bytes, save_weights
+from inkdigits.modeling.loop import TrainingLoop, check_one_of, identity_digest, load_weights, safetensors_bytes, save_weights
 from inkdigits.modeling.meta import checked
 from inkdigits.modeling.networks import DigitNet, parameter_count
 from inkdigits.modeling.objectives import Classification, network_of, schedule_of
@@ -46,9 +46,15 @@ class TrainResult:
 
 
 def train(
-    settings: TrainSettings, project: Project | None = None, resume: bool = False, tensorboard: bool = False
+    settings: TrainSettings,
+    project: Project | None = None,
+    resume: bool = False,
+    tensorboard: bool = False,
+    overwrite: bool = False,
 ) -> TrainResult:
     """Train a network and write ``models/<run>/{model.onnx, model.safetensors, meta.json, history.jsonl}``.
+
+    A run that is finished with these very settings and data is left as it is: it would come to the same.
 
     Args:
         settings: What to train.
@@ -56,13 +62,16 @@ def train(
         resume: Go on after the last whole epoch of a run that was stopped. One that had none begins anew; one that is
             finished is left as it is.
         tensorboard: Write the curves for TensorBoard too (extra ``tensorboard``).
+        overwrite: Begin anew, in the place of what the run holds.
 
     Raises:
-        UsageError: A setting does not exist or lies outside its range, the run to be resumed had others, or it is a reader's.
+        UsageError: A setting does not exist or lies outside its range; or the run is there with other ones, was stopped, or is
+            a reader's.
         DataError: The data cannot be had or have no labels.
         ModelError: A teacher or the run to start from is missing, or the stopped run's checkpoint is damaged.
         MissingExtraError: TensorBoard is asked for and not installed.
     """
+    check_one_of(resume, overwrite)
     project = project or Project.current()
     plan, target_task = settings.resolved_recipe(), task(settings.task)
     run = Run.named(settings.run_name(), project)
@@ -75,8 +84,10 @@ def train(
     if settings.start is not None:
         _start_from(run.start(settings.start, project), objective.network)
     identity = _identity(settings, plan, data, objective, teachers)
-    if resume and (finished := _finished(run, identity)):
+    if not overwrite and (finished := _finished(run, identity)):
         return finished
+    if not (resume or overwrite):
+        run.check_unused("model")
     loop = TrainingLoop(objective, schedule_of(plan), run, seed=settings.seed, identity=identity, tensorboard=tensorboard)
     if resume:
         loop.restore()
@@ -121,11 +132,12 @@ def _finished(run: Run, identity: dict[str, Any]) -> TrainResult | None:
         return None
     if meta["settings"] != json.loads(json.dumps(identity["settings"])):
         raise UsageError(
-            f"{run.folder} is finished, with other settings: give the same, or another --run, or leave out --resume"
+            f"{run.folder} is finished, with other settings: give the same, or another name with --run, or take its place with"
+            " --overwrite"
         )
     if meta.get("identity") != identity_digest(identity):
         return None
-    logger.info("%s is finished already", run.folder)
+    logger.info("%s is finished already, with these settings and data; --overwrite trains it anew", run.folder)
     return TrainResult(run, meta)
 
 

@@ -31,7 +31,15 @@ from inkdigits.modeling.detection import Detection, SheetFinding
 from inkdigits.modeling.devices import device_of, mixed_precision, precision
 from inkdigits.modeling.export import export_classifier
 from inkdigits.modeling.lines import LineReading
-from inkdigits.modeling.loop import Schedule, TrainingLoop, identity_digest, load_weights, read_checkpoint, save_weights
+from inkdigits.modeling.loop import (
+    Schedule,
+    TrainingLoop,
+    check_one_of,
+    identity_digest,
+    load_weights,
+    read_checkpoint,
+    save_weights,
+)
 from inkdigits.modeling.networks import Conv, DigitNet, initialised, parameter_count
 from inkdigits.modeling.provenance import provenance
 from inkdigits.modeling.settings import Device
@@ -96,7 +104,9 @@ class ReaderSettings:
     start: str | None = None
 
 
-def train_reader(settings: ReaderSettings, project: Project | None = None, resume: bool = False) -> Run:
+def train_reader(
+    settings: ReaderSettings, project: Project | None = None, resume: bool = False, overwrite: bool = False
+) -> Run:
     """Make pictures and train the networks on them.
 
     Args:
@@ -104,6 +114,7 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
         project: Where; by default the current one.
         resume: Go on where a training was stopped: a network that is finished is left as it is, the next one goes on after its
             last whole epoch. The pictures are made again from the seed.
+        overwrite: Begin anew, in the place of what the run holds.
 
     Returns:
         the run with ``digit.onnx``, ``line.onnx``, ``page.onnx``, ``sheet.onnx``, their weights, histories and ``meta.json``.
@@ -112,8 +123,10 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
         DataError: The data cannot be had.
         MissingExtraError: The extra ``fonts`` is not installed.
         ModelError: The run to start from is missing, or a checkpoint is damaged.
-        UsageError: The training to be resumed had other settings, the run is a classifier's, or it is to start from itself.
+        UsageError: The run holds such networks already, was trained with other settings, is a classifier's, or is to start from
+            itself.
     """
+    check_one_of(resume, overwrite)
     project = project or Project.current()
     run = Run.named(settings.run, project)
     run.check_free_for(*NETWORKS)
@@ -127,6 +140,8 @@ def train_reader(settings: ReaderSettings, project: Project | None = None, resum
     identities = {name: _identity(settings, name, splits, start) for name in chosen}  # all faults before any work
     if resume:
         _check_resumable(run, meta, identities)
+    elif not overwrite:
+        run.check_unused(*chosen)
     else:
         for name in chosen:
             run.checkpoint(name).unlink(missing_ok=True)  # of an earlier training
@@ -166,7 +181,7 @@ def _check_resumable(run: Run, meta: dict[str, Any], identities: dict[Network, d
             continue
         if not stopped:
             raise UsageError(
-                f"{run.model(name)} is finished, with other settings: give the same, or another --run, or leave out --resume"
+                f"{run.model(name)} is finished, with other settings: give the same, or another --run, or --overwrite"
             )
         del meta[name]  # the stopped training was to replace it
 

@@ -74,6 +74,7 @@ def test_ten_digits_on_a_phone_are_right_or_doubted(phone: Page) -> None:
     for digit, strokes in DIGITS.items():
         write(phone, strokes, 0.3)
         answer = phone.locator("#answer")
+        expect(answer).to_have_attribute("aria-busy", "false")
         expect(answer).to_have_text(re.compile(rf"^[{digit}?]$"))
         doubts += answer.inner_text() == "?"
         phone.get_by_role("button", name="Neues Blatt").click()

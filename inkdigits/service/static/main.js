@@ -30,6 +30,7 @@ async function readSheet() {
   changed = true;
   if (busy) return;
   busy = true;
+  element("answer").setAttribute("aria-busy", "true"); // what is shown meanwhile is not read out
   try {
     while (changed) {
       changed = false;
@@ -41,6 +42,7 @@ async function readSheet() {
     tell(error);
   } finally {
     busy = false;
+    element("answer").setAttribute("aria-busy", "false");
   }
 }
 
