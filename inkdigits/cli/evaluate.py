@@ -86,7 +86,7 @@ def _check_output(output: Path | None, source: Path | None, model: str | None, d
 @click.command()
 @options.run
 @click.option("--data", help="A source.  [default: what the run was trained from]")
-def plots(name: str, data: str | None) -> None:
+def plots(name: str | None, data: str | None) -> None:
     """Draw every figure of a run into reports/figures.
 
     Example: inkdigits plots --model fast
@@ -94,7 +94,7 @@ def plots(name: str, data: str | None) -> None:
     with require("train"):
         from inkdigits.plots import make_plots
 
-    for path in make_plots(name, data):
+    for path in make_plots(options.run_or_last(name), data):
         click.echo(path)
 
 
@@ -102,7 +102,7 @@ def plots(name: str, data: str | None) -> None:
 @options.run
 @click.option("--data", help="A source.  [default: what the run was trained from]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Another file.  [default: reports/RUN.html]")
-def report(name: str, data: str | None, output: Path | None) -> None:
+def report(name: str | None, data: str | None, output: Path | None) -> None:
     """Write every figure of a run on one page that needs no network; reports/index.html lists the pages.
 
     Example: inkdigits report --model fast
@@ -112,7 +112,7 @@ def report(name: str, data: str | None, output: Path | None) -> None:
 
     if output:
         check_writable(output)
-    click.echo(make_report(name, data, output=output))
+    click.echo(make_report(options.run_or_last(name), data, output=output))
 
 
 @click.command("runs")

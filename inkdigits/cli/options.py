@@ -71,13 +71,16 @@ def strokes(function: F) -> F:
 
 def run(function: F) -> F:
     """``--model``, of a step that needs a run of this project."""
-    return click.option(
-        "--model", "name", callback=_trained_last, metavar="RUN", help="A run's name.  [default: the run trained last]"
-    )(function)
+    return click.option("--model", "name", metavar="RUN", help="A run's name.  [default: the run trained last]")(function)
 
 
-def _trained_last(context: click.Context, option: click.Parameter, name: str | None) -> str:
-    found = name or model_or_last(None)
+def run_or_last(name: str | None) -> str:
+    """A run that was named, or the one trained last, which is then said.
+
+    Raises:
+        UsageError: There is none.
+    """
+    found = model_or_last(name)
     if found is None:
         raise UsageError("there are no runs here yet: inkdigits train --recipe fast makes one in seconds")
     return found

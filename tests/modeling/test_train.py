@@ -177,7 +177,7 @@ def test_a_run_over_which_another_training_was_stopped_is_not_taken(
     assert load_network(first.run)[1] == task("digits")
     monkeypatch.setattr("inkdigits.modeling.train.export_classifier", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        train(replace(settings, seed=9), project)
+        train(replace(settings, seed=9), project, overwrite=True)
     with pytest.raises(ModelError, match=r"model\.safetensors is of another training, which was stopped"):
         load_network(first.run)
     monkeypatch.undo()

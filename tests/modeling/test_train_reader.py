@@ -128,7 +128,9 @@ def test_one_network_is_trained_again_and_the_other_stays(tiny: tuple[Project, s
     project, settings, run = tiny
     again = Run.named("another", project)
     shutil.copytree(run.folder, again.folder)
-    step.train_reader(replace(settings, only="digit", digit_epochs=1, run="another"), project)
+    with pytest.raises(UsageError, match=r"digit\.onnx is there already: .*--overwrite"):
+        step.train_reader(replace(settings, only="digit", digit_epochs=1, run="another"), project)
+    step.train_reader(replace(settings, only="digit", digit_epochs=1, run="another"), project, overwrite=True)
     assert again.model("line").read_bytes() == run.model("line").read_bytes()
     assert again.meta()["line"] == run.meta()["line"]
     assert again.meta()["digit"]["sha256"] != run.meta()["digit"]["sha256"]
