@@ -22,8 +22,10 @@ from inkdigits.features import make_features
 from inkdigits.files import atomic
 from inkdigits.inference.tasks import Task
 from inkdigits.modeling import metrics
+from inkdigits.modeling.augment import Augmentation
 from inkdigits.modeling.evaluate import EvaluateSettings, Evaluation, evaluate
 from inkdigits.modeling.networks import DigitNet
+from inkdigits.modeling.recipes import recipe
 from inkdigits.modeling.train import load_network
 from inkdigits.runs import Run
 
@@ -115,7 +117,10 @@ def draw_all(run: EvaluatedRun, folder: Path) -> list[tuple[Path, str]]:
                 file.write(drawn[name].getbuffer())
         else:
             (folder / f"{name}.png").unlink(missing_ok=True)
-    return [(folder / f"{name}.png", FIGURES[name][1]) for name in drawn]
+    captions = {name: FIGURES[name][1] for name in drawn}
+    return [
+        (folder / f"{name}.png", caption if isinstance(caption, str) else caption(run)) for name, caption in captions.items()
+    ]
 
 
 # --- The data -----------------------------------------------------------------------------------------------------
@@ -195,7 +200,7 @@ def training_curves(run: EvaluatedRun) -> Figure:
         positions,
         [loss for part in parts for loss in part],
         color=_BLUE,
-        label="training (as the recipe deforms and smooths it)",
+        label="training",
     )
     left.plot(epochs, [line["validation_loss"] for line in run.history], "o-", color=_ORANGE, label="validation")
     left.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
@@ -416,8 +421,24 @@ def occlusion_map(network: DigitNet, image: NDArray[np.generic], target: int) ->
 
 
 _BINARY_ONLY = {"precision_recall_roc"}
+
+
 #: Name → how it is drawn, and the caption in the report.
-FIGURES: dict[str, tuple[Callable[[EvaluatedRun], Figure], str]] = {
+def _of_losses(run: EvaluatedRun) -> str:
+    """Why the loss on training images is higher than that on others, if this run's training makes it so."""
+    plan = recipe(run.meta["recipe"])
+    reasons = []
+    if plan.augmentation != Augmentation() or plan.corrupted:
+        reasons.append("training images are deformed")
+    if run.meta["training"]["label_smoothing"]:
+        reasons.append("targets are smoothed")
+    if not reasons:
+        return "The loss on images that were not trained on shows what was learnt and what is only remembered."
+    return f"In training, {' and '.join(reasons)}, so its loss stays the higher one."
+
+
+#: How each figure is drawn, and what stands below it.
+FIGURES: dict[str, tuple[Callable[[EvaluatedRun], Figure], str | Callable[[EvaluatedRun], str]]] = {
     "samples": (samples, "What there is to learn from."),
     "class_balance": (
         class_balance,
@@ -427,10 +448,7 @@ FIGURES: dict[str, tuple[Callable[[EvaluatedRun], Figure], str]] = {
         mean_digits,
         "The mean image of each class: where writers agree it is dark, where they differ it is blurred.",
     ),
-    "training_curves": (
-        training_curves,
-        "Training images are deformed and their targets smoothed, so their loss stays the higher one.",
-    ),
+    "training_curves": (training_curves, _of_losses),
     "confusion": (confusion, "Which classes are taken for which."),
     "worst_mistakes": (worst_mistakes, "Some of these nobody could read; look for those that you can."),
     "reliability": (
@@ -441,6 +459,6 @@ FIGURES: dict[str, tuple[Callable[[EvaluatedRun], Figure], str]] = {
     "precision_recall_roc": (precision_recall_roc, "A threshold is a choice between missing some and accusing others."),
     "first_filters": (first_filters, "Edges and strokes in several directions: what the first layer looks for."),
     "feature_maps": (feature_maps, "From strokes to shapes: the maps get smaller and mean more."),
-    "embedding": (embedding, "Images that the network finds similar lie together; mistakes lie between the groups."),
+    "embedding": (embedding, "Images that the network finds similar lie together. Look where the mistakes lie."),
     "occlusion": (occlusion, "A 6×6 square of paper is moved over the digit."),
 }

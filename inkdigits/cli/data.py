@@ -42,7 +42,7 @@ def data(source: str, transpose: bool) -> None:
 @click.argument("source", default="mnist")
 @options.transpose
 def features(source: str, transpose: bool) -> None:
-    """Make network inputs of a data set, split into train, validation and test, under data/processed.
+    """Make network inputs of a data set. They are split into train, validation and test, under data/processed.
 
     Example: inkdigits features folder:my-digits
     """
@@ -67,7 +67,7 @@ def _describe(found: Dataset) -> None:
 @click.option("--height", default=64, show_default=True, help="Of a line's picture, in pixels.")
 @options.strokes
 def synthesize(output: Path, **settings: Any) -> None:
-    """Make synthetic pictures of handwriting with the truth about them: labels.csv and boxes.csv.
+    """Make synthetic pictures of handwriting. The truth about them is in labels.csv and boxes.csv.
 
     \b
     Example: inkdigits synthesize line -n 1000 --seed 1 -o synthetic-lines

@@ -25,7 +25,7 @@ from inkdigits.files import check_outputs, check_writable, printable, write_json
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
 @options.transpose
 def evaluate(as_json: bool, output: Path | None, **settings: Any) -> None:
-    """Measure a model, or predictions made elsewhere, on a labelled source.
+    """Measure a model, or predictions made elsewhere. The images are those of a labelled source.
 
     \b
     Example: inkdigits evaluate --model fast
@@ -50,7 +50,7 @@ def evaluate(as_json: bool, output: Path | None, **settings: Any) -> None:
 @click.option("--format", "form", help="csv, json or kaggle (ImageId,Label).  [default: by the file's suffix]")
 @options.model
 def predict(source: Path, output: Path, form: str | None, model: str | None) -> int:
-    """Label every image of an IDX file, a CSV in Kaggle's format or a folder of pictures of one digit each.
+    """Label images of one digit each. They come from an IDX file, a CSV in Kaggle's format or a folder of pictures.
 
     \b
     Example: inkdigits predict test.csv -o submission.csv --format kaggle --model default
@@ -103,7 +103,7 @@ def plots(name: str | None, data: str | None) -> None:
 @click.option("--data", help="A source.  [default: what the run was trained from]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Another file.  [default: reports/RUN.html]")
 def report(name: str | None, data: str | None, output: Path | None) -> None:
-    """Write every figure of a run on one page that needs no network; reports/index.html lists the pages.
+    """Write every figure of a run on one page. It needs no network; reports/index.html lists the pages.
 
     Example: inkdigits report --model fast
     """
@@ -118,7 +118,7 @@ def report(name: str | None, data: str | None, output: Path | None) -> None:
 @click.command("runs")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
 def list_runs(as_json: bool) -> None:
-    """List the runs in models/: what each has learnt, how well, how large it is and when.
+    """List the runs in models/. What each has learnt, how well, how large it is and when.
 
     Example: inkdigits runs
     """
@@ -140,7 +140,7 @@ def list_runs(as_json: bool) -> None:
 @click.option("--split", default="validation", show_default=True, help="train, validation or test.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the tables.")
 def compare(models: tuple[str, ...], data: str, split: str, as_json: bool) -> None:
-    """Compare models on the same images: which is better, by McNemar's test, where each errs, how large and fast they are.
+    """Compare models on the same images. Which is better, by McNemar's test; where each errs; how large and fast they are.
 
     \b
     Example: inkdigits compare fast default

@@ -32,7 +32,7 @@ class _Scripts(click.Group):
 
 @click.group(cls=_Scripts)
 def learn() -> None:
-    """A neural network in NumPy: look at the data, train it, test it, play with it, write your own.
+    """A neural network in NumPy, to try and to write. Look at the data, train it, test it, play with it, write your own.
 
     \b
     Example: inkdigits learn look

@@ -102,7 +102,7 @@ def read(
     model: Path | None,
     limits: Limits,
 ) -> int:
-    """Read the digits in pictures; '?' stands where the reader is unsure.
+    """Read the digits in pictures. '?' stands where the reader is unsure.
 
     A PICTURE is a file, a folder, a pattern such as 'scans/*.jpg', or - for the standard input. Of a TIFF or PDF every page is
     read; --draw writes one picture a page, --explain shows the first.

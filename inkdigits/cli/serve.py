@@ -119,7 +119,7 @@ def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
     help="A folder that 'inkdigits train-reader' has made.  [default: the shipped weights]",
 )
 def page(output: Path, model: Path | None) -> None:
-    """Write a page that reads without any service: one file, with the networks inside, that a browser opens from the disk.
+    """Write a page that reads without any service. One file, with the networks inside, opens from the disk in any browser.
 
     \b
     Example: inkdigits page -o demo.html
@@ -133,7 +133,7 @@ def page(output: Path, model: Path | None) -> None:
 
 @click.group()
 def corrections() -> None:
-    """Take corrections out of the page's database, and put them in."""
+    """Take corrections out of a database, or put them in."""
 
 
 @corrections.command("export")

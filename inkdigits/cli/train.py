@@ -83,7 +83,7 @@ def train(resume: bool, overwrite: bool, tensorboard: bool, **settings: Any) -> 
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped; its pictures are made again.")
 @click.option("--overwrite", is_flag=True, help="Begin anew, in the place of what the run holds.")
 def train_reader(resume: bool, overwrite: bool, **settings: Any) -> None:
-    """Train the networks of 'inkdigits read' on synthetic pictures into models/<run>/, in some ten hours on two cores.
+    """Train the networks of 'inkdigits read'. On synthetic pictures, into models/<run>/, in some ten hours on two cores.
 
     \b
     Example: inkdigits train-reader --digits 20000 --lines 9600 --run trial
@@ -111,7 +111,7 @@ def _told_how_to_go_on() -> Iterator[None]:
 @click.command()
 @click.argument("run")
 def quantize(run: str) -> None:
-    """Write a run's network in 8 bits, smaller and faster, as models/RUN/model-int8.onnx.
+    """Write a run's network in 8 bits, smaller and faster. It is models/RUN/model-int8.onnx.
 
     Example: inkdigits quantize default
     """
@@ -128,7 +128,7 @@ def quantize(run: str) -> None:
 @click.option("--model", "models", multiple=True, help="One of the table's models; may be given again.  [default: all]")
 @click.option("--quick", is_flag=True, help="On a part of the data, in about a minute.")
 def baselines(levels: tuple[int, ...], models: tuple[str, ...], quick: bool) -> None:
-    """Measure baselines: classical models and networks on the three levels, on the test images.
+    """Measure baselines, from always "no" to networks. They answer the three levels' questions about the test images.
 
     All of it takes hours; what is done is kept in reports/baselines.json, and not done again.
 

@@ -70,7 +70,7 @@ def draw(histories: Mapping[str, list[Epoch]], path: Path) -> None:
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The picture.  [default: reports/figures/compare.png]")
 def main(epochs: int, seed: int, source: str, output: Path | None) -> None:
-    """Train several networks that differ from [784, 30, 10] in one thing each, and draw how they learn.
+    """Train networks that differ in one thing each. Each differs from [784, 30, 10]; how they learn is drawn.
 
     Example: inkdigits learn compare --epochs 5
     """

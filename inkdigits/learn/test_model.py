@@ -22,7 +22,7 @@ from inkdigits.learn.train_model import MODEL
 @click.option("-n", "--count", type=click.IntRange(min=0), default=8, show_default=True, help="How many mistakes to show.")
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 def main(model: Path, count: int, source: str) -> None:
-    """Test a saved network, by default mnist_ann.npz, on the test images, and show its most confident mistakes.
+    """Test a saved network on the test images. It is mnist_ann.npz by default; its most confident mistakes are shown.
 
     Example: inkdigits learn test mnist_ann.npz -n 12
     """

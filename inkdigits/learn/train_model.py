@@ -64,7 +64,7 @@ def main(
     source: str,
     output: Path,
 ) -> None:
-    """Train a network, say after each epoch how well it does, and save it; an older file is kept as a backup.
+    """Train a network and save it. It says after each epoch how well it does; an older file is kept as a backup.
 
     \b
     Example: inkdigits learn train

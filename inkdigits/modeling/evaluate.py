@@ -96,9 +96,15 @@ class Evaluation:
         table: dict[str, Any] = {"name": self.name, "task": self.task.name}
         table |= metrics.accuracy_summary(int(correct.sum()), len(correct))
         table["classes"] = [
-            {"class": name, "precision": p, "recall": r, "f1": f, "count": int(count)}
-            for name, (p, r, f), count in zip(
-                self.task.classes, metrics.precision_recall_f1(confusion).tolist(), confusion.sum(1), strict=True
+            # What is a share of nothing is not known: of a class that was never predicted, or that is not there.
+            {"class": name, "precision": p if told else None, "recall": r if count else None, "f1": f if count else None}
+            | {"count": int(count)}
+            for name, (p, r, f), count, told in zip(
+                self.task.classes,
+                metrics.precision_recall_f1(confusion).tolist(),
+                confusion.sum(1),
+                confusion.sum(0),
+                strict=True,
             )
         ]
         table["confusion"] = confusion.tolist()
@@ -149,7 +155,9 @@ class Evaluation:
             lines += _binary_lines(d["binary"])
         lines += ["", f"{'class':>8} {'precision':>10} {'recall':>8} {'F1':>8} {'count':>7}"]
         for row in d["classes"]:
-            figures = f"{100 * row['precision']:10.2f} {100 * row['recall']:8.2f} {100 * row['f1']:8.2f} {row['count']:7d}"
+            shares = (row["precision"], row["recall"], row["f1"])
+            shown = ("–" if share is None else f"{100 * share:.2f}" for share in shares)
+            figures = "{:>10} {:>8} {:>8}".format(*shown) + f" {row['count']:7d}"
             lines.append(f"{row['class']:>8} {figures}")
         width = max(5, max(len(name) for name in self.task.classes) + 1)
         lines += [

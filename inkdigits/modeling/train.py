@@ -181,7 +181,7 @@ def load_network(run: Run) -> tuple[DigitNet, Task]:
     meta = run.meta()
     if not meta:
         raise ModelError(
-            f"{run.folder} holds no finished run: check its name, or train it with inkdigits train --run {run.name}"
+            f"{run.folder} holds no finished run: inkdigits runs lists what there is, inkdigits train --run {run.name} makes it"
         )
     checked(meta, run.folder)
     run.check_whole()

@@ -11,6 +11,7 @@ from inkdigits import dataset, preparation
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.errors import UsageError
+from inkdigits.formats import DIGITS
 from inkdigits.sources.base import Source
 from inkdigits.sources.folder import Folder
 from inkdigits.sources.idx import Idx
@@ -35,10 +36,23 @@ def find(name: str, transpose: bool = False) -> Source:
     """
     kind, _, location = name.partition(":")
     if kind not in SOURCES or bool(location) != bool(SOURCES[kind].location):
-        raise UsageError(f"there is no data source {name!r}: use {', '.join(s.usage() for s in SOURCES.values())}")
+        usage = ", ".join(known.usage() for known in SOURCES.values())
+        meant = _meant(Path(name))
+        raise UsageError(f"there is no data source {name!r}: {f'do you mean {meant}? Or ' if meant else ''}use {usage}")
     if transpose and kind != Idx.kind:
         raise UsageError(f"transpose is for {Idx.usage()} alone, not for {name!r}")
     return SOURCES[kind](Path(location).expanduser(), transpose)
+
+
+def _meant(path: Path) -> str | None:
+    """How a file or folder is written as a source, where that can be seen; else None."""
+    if (path.suffix.lower() == ".csv" and path.is_file()) or (path / "train.csv").is_file():
+        return f"{Kaggle.kind}:{path}"
+    if path.is_dir() and any(path.glob("*ubyte*")):
+        return f"{Idx.kind}:{path}"
+    if any((path / digit).is_dir() for digit in DIGITS):
+        return f"{Folder.kind}:{path}"
+    return None
 
 
 def prepare(name: str, project: Project | None = None, transpose: bool = False) -> Dataset:

@@ -256,3 +256,12 @@ def test_figures_are_drawn(run_cli: Run, small_run: tuple[Project, TrainResult],
     for path in paths:
         picture = np.asarray(Image.open(path).convert("L"))
         assert picture.std() > 3, f"{path} is blank"
+
+
+@pytest.mark.parametrize("group", [[], ["learn"], ["corrections"]], ids=lambda words: words[0] if words else "inkdigits")
+def test_every_commands_summary_fits(run_cli: Callable[..., tuple[int, str, str]], group: list[str]) -> None:
+    code, out, _ = run_cli(*group, "--help")
+    assert code == 0
+    commands = out.partition("Commands:")[2]
+    assert len(commands.splitlines()) > 2
+    assert "..." not in commands

@@ -181,3 +181,21 @@ def test_a_part_that_is_not_there(small: Path, small_run: tuple[Project, TrainRe
     project, run = small_run
     with pytest.raises(DataError, match="has no split 'exam': it has test, train, validation"):
         evaluate(EvaluateSettings(str(run.folder), f"idx:{small}", split="exam"), project)
+
+
+def test_shares_of_nothing_are_not_told(small: Path, sample: Dataset, tmp_path: Path, project: Project) -> None:
+    """Of a class that is not among the images, and of one that was never predicted."""
+    test = sample.split("test")
+    assert test.labels is not None
+    few = test.take(np.flatnonzero(np.isin(test.labels, (3, 4, 5)))[:60])
+    folder = write_idx_folder(tmp_path / "few", test=few)
+    assert few.labels is not None
+    answers = [f"{number},{3 if label == 5 else label}" for number, label in enumerate(few.labels, start=1)]
+    (tmp_path / "a.csv").write_text("\n".join(["ImageId,Label", *answers]))
+    result = evaluate(EvaluateSettings(data=f"idx:{folder}", predictions=tmp_path / "a.csv"), project)
+    rows = {row["class"]: row for row in result.to_dict()["classes"]}
+    assert (rows["7"]["precision"], rows["7"]["recall"], rows["7"]["f1"], rows["7"]["count"]) == (None, None, None, 0)
+    assert (rows["5"]["precision"], rows["5"]["recall"]) == (None, 0)
+    assert rows["4"]["precision"] == rows["4"]["recall"] == 1
+    line = next(line for line in result.to_table().splitlines() if line.split()[:1] == ["7"])
+    assert line.split() == ["7", "–", "–", "–", "0"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -193,3 +194,15 @@ def test_an_unreadable_picture_is_named(project: Project, tmp_path: Path) -> Non
     (tmp_path / "3" / "broken.png").write_bytes(b"no picture")
     with pytest.raises(ImageError, match=r"broken\.png cannot be read as a picture"):
         sources.prepare(f"folder:{tmp_path}")
+
+
+def test_a_file_or_folder_without_its_kind_is_recognised(tmp_path: Path) -> None:
+    for name in ("kaggle/train.csv", "idx/train-images-idx3-ubyte", "own/7/one.png", "alone.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name, meant in (("kaggle", "kaggle:"), ("idx", "idx:"), ("own", "folder:"), ("alone.csv", "kaggle:")):
+        with pytest.raises(UsageError, match=re.escape(f"do you mean {meant}{tmp_path / name}? Or use mnist")):
+            sources.find(str(tmp_path / name))
+    for name in ("nowhere", "\0", str(tmp_path)):
+        with pytest.raises(UsageError, match=r"there is no data source .*: use mnist"):
+            sources.find(name)

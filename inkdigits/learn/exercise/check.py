@@ -229,7 +229,7 @@ def _submissions(folder: Path) -> list[Path]:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the grades to a CSV file too.")
 def main(folder: Path, output: Path | None) -> int:
-    """Check the exercise, step by step, up to the first that fails, with a hint; or a folder of such folders.
+    """Check the exercise, step by step. The first step that fails gets a hint. A folder of such folders is checked, too.
 
     \b
     Example: inkdigits learn check my-network

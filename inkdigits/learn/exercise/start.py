@@ -32,7 +32,7 @@ def start(folder: Path) -> list[Path]:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def main(folder: Path) -> None:
-    """Begin the exercise: write a project for a student into a new folder.
+    """Begin the exercise. A project for a student is written into a new folder.
 
     Example: inkdigits learn start my-network
     """
