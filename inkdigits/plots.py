@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from sklearn.metrics import precision_recall_curve, roc_curve
+from tqdm import tqdm
 
 from inkdigits.config import Project
 from inkdigits.errors import DataError, ModelError
@@ -106,10 +107,10 @@ def make_plots(name: str, data: str | None = None, project: Project | None = Non
 def draw_all(run: EvaluatedRun, folder: Path) -> list[tuple[Path, str]]:
     """Draw every figure that the run's task has; path and caption of each, in the order of the report."""
     drawn = {}
-    for name, (draw, _) in FIGURES.items():
-        if name not in _BINARY_ONLY or run.task.binary:
-            drawn[name] = io.BytesIO()
-            draw(run).savefig(drawn[name], format="png", dpi=DPI, metadata={"Software": None})
+    names = [name for name in FIGURES if name not in _BINARY_ONLY or run.task.binary]
+    for name in tqdm(names, desc="drawing", unit="figure", leave=False, disable=None):
+        drawn[name] = io.BytesIO()
+        FIGURES[name][0](run).savefig(drawn[name], format="png", dpi=DPI, metadata={"Software": None})
     # Only when all are there do they take the place of an earlier run's.
     for name in FIGURES:
         if name in drawn:

@@ -157,6 +157,7 @@ def run_bash(block: str) -> None:
             assert OTHERS.match(line), f"what is this line? {line}"
 
 
+@pytest.mark.filterwarnings("default::inkdigits.errors.LeakageWarning")  # a newcomer measures on what was learnt, and is told
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_block_runs(document: str, place: Path) -> None:
     shutil.rmtree("my-network", ignore_errors=True)  # which several documents begin

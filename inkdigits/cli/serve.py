@@ -140,7 +140,7 @@ def corrections() -> None:
 @click.argument("database", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path))
 def export(database: Path, folder: Path) -> None:
-    """Write the corrections in DATABASE into a new FOLDER: the pictures, and labels.csv with a row for each correction.
+    """Write the corrections in DATABASE into a FOLDER. It is new: the pictures, and labels.csv with a row for each correction.
 
     \b
     Example: inkdigits corrections export corrections.sqlite corrections
@@ -155,7 +155,7 @@ def export(database: Path, folder: Path) -> None:
 @click.argument("database", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def take(database: Path, folder: Path) -> None:
-    """Add the corrections that were exported into FOLDER to DATABASE, which is made where there is none.
+    """Add what was exported into FOLDER to DATABASE. It is made where there is none.
 
     \b
     Example: inkdigits corrections import all.sqlite corrections

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -365,7 +364,7 @@ class NeuralNetwork:
         return self.outputs(inputs).argmax(axis=1)
 
     def save(self, path: str | Path) -> None:
-        """Write the network to an ``.npz`` file, whole or not at all; a file that is there is kept as a backup.
+        """Write the network to an ``.npz`` file, whole or not at all; the file that was there is kept as ``….backup.npz``.
 
         Raises:
             UsageError: there is a folder of that name.
@@ -377,7 +376,8 @@ class NeuralNetwork:
         arrays |= {f"biases_{n}": b for n, b in enumerate(self.biases, start=1)}
         names = np.array([self.activation, self.output, self.cost])
         if path.exists():
-            shutil.copy2(path, backup_name(path))
+            with atomic(backup_name(path)) as file:
+                file.write(path.read_bytes())
         with atomic(path) as file:
             np.savez(file, layers=np.array(self.layers), names=names, **arrays)  # type: ignore[arg-type]
 

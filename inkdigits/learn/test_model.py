@@ -14,17 +14,17 @@ from inkdigits.console import run
 from inkdigits.errors import ModelError
 from inkdigits.learn import loader
 from inkdigits.learn.ann import NeuralNetwork
-from inkdigits.learn.train_model import MODEL
+from inkdigits.learn.train_model import default_model
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path), default=MODEL)
+@click.argument("model", type=click.Path(path_type=Path), default=default_model)
 @click.option("-n", "--count", type=click.IntRange(min=0), default=8, show_default=True, help="How many mistakes to show.")
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
 def main(model: Path, count: int, source: str) -> None:
-    """Test a saved network on the test images. It is mnist_ann.npz by default; its most confident mistakes are shown.
+    """Test a saved network on the test images. It is models/mnist_ann.npz by default; its most confident mistakes are shown.
 
-    Example: inkdigits learn test mnist_ann.npz -n 12
+    Example: inkdigits learn test models/mnist_ann.npz -n 12
     """
     network = NeuralNetwork.load(model)
     if (network.layers[0], network.layers[-1]) != (784, 10):

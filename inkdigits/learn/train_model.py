@@ -10,13 +10,20 @@ from pathlib import Path
 
 import click
 
+from inkdigits.config import Project
 from inkdigits.console import run
 from inkdigits.errors import UsageError
 from inkdigits.files import check_writable
 from inkdigits.learn import loader
 from inkdigits.learn.ann import ACTIVATIONS, COSTS, OPTIMIZERS, Epoch, NeuralNetwork
 
-MODEL = Path("mnist_ann.npz")
+#: The network's file below a project's ``models/``.
+MODEL = "mnist_ann.npz"
+
+
+def default_model() -> Path:
+    """Where a network is kept unless another file is named."""
+    return Project.current().models / MODEL
 
 
 def layers_of(text: str) -> tuple[int, ...]:
@@ -47,7 +54,7 @@ def layers_of(text: str) -> tuple[int, ...]:
 @click.option("--shift/--no-shift", default=True, show_default=True, help="Move the images by up to a pixel.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same network.")
 @click.option("--data", "source", default="mnist", show_default=True, help="A source, as for 'inkdigits data'.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=MODEL, show_default=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=default_model, show_default=f"models/{MODEL}")
 def main(
     layers: str,
     activation: str,

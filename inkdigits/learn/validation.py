@@ -50,11 +50,8 @@ def check_settings(
 
 
 def backup_name(path: Path) -> Path:
-    """A name beside ``path`` that is not taken: network.backup-1.npz, network.backup-2.npz, …"""
-    number = 1
-    while (backup := path.with_name(f"{path.stem}.backup-{number}{path.suffix}")).exists():
-        number += 1
-    return backup
+    """Where the file that was at ``path`` before is kept: network.backup.npz."""
+    return path.with_name(f"{path.stem}.backup{path.suffix}")
 
 
 def loaded_arrays(kind: str, arrays: Mapping[str, np.ndarray], shapes: Iterable[tuple[int, ...]]) -> list[np.ndarray]:

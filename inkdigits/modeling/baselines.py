@@ -32,6 +32,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from inkdigits.config import Project
 from inkdigits.dataset import Split
@@ -111,6 +112,7 @@ BASELINES: Mapping[str, Baseline] = {
     "SVC, γ = 1/784": Baseline(lambda quick: SVC(gamma="auto"), {"digits": 0.9435}),
     "SVC, C = 10": Baseline(lambda quick: SVC(C=10), {"digits": 0.985}),
     "SVC, polynomial": Baseline(lambda quick: SVC(kernel="poly", degree=3), {}),
+    "decision tree": Baseline(lambda quick: DecisionTreeClassifier(random_state=42), {}),
     "random forest": Baseline(_forest, {"digits": 0.9705}),
     "extra trees": Baseline(_extra_trees, {}),
     "gradient boosting": Baseline(

@@ -186,9 +186,9 @@ def test_saved_and_loaded_it_answers_the_same_and_the_older_file_is_kept(example
     networks = [NeuralNetwork((784, 12, 10), activation="tanh", cost="cross-entropy", seed=seed) for seed in range(3)]
     for network in networks:
         network.save(path)
-    kept = [tmp_path / "mnist_ann.backup-1.npz", tmp_path / "mnist_ann.backup-2.npz", path]
+    kept = [tmp_path / "mnist_ann.backup.npz", path]
     assert sorted(tmp_path.iterdir()) == sorted(kept)
-    for file, network in zip(kept, networks, strict=True):
+    for file, network in zip(kept, networks[1:], strict=True):
         found = NeuralNetwork.load(file)
         assert (found.layers, found.activation, found.cost) == ((784, 12, 10), "tanh", "cross-entropy")
         np.testing.assert_array_equal(found.outputs(examples.inputs), network.outputs(examples.inputs))

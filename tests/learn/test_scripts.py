@@ -68,7 +68,7 @@ def test_train_then_test(run_cli: Run, data: list[str], tmp_path: Path) -> None:
     wrong = int(out.split(" of 1,000 wrong")[0])
     assert 30 < wrong < 250
     run_cli(*train)
-    assert (tmp_path / "net.backup-1.npz").exists()
+    assert (tmp_path / "net.backup.npz").exists()
 
 
 def test_the_scripts_run_as_modules(small: Path, project: Project, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_the_scripts_run_as_modules(small: Path, project: Project, tmp_path: Pat
     source = ("--data", f"idx:{small}")
     assert run("try_loader", "-n", "2", *source).returncode == 0
     assert run("train_model", "--epochs", "1", *source).returncode == 0
-    assert (tmp_path / "mnist_ann.npz").exists()
+    assert (project.models / "mnist_ann.npz").exists()
     assert "wrong" in run("test_model", *source).stdout
     failed = run("train_model", "--layers", "784,x", *source)
     assert failed.returncode == 2

@@ -33,6 +33,7 @@ RANGES = {
     (3, "k-NN, 5"): (87, 94),
     (3, "k-NN, 4, by distance, shifted"): (89, 96),
     (3, "SVC, C = 10"): (91, 97),
+    (3, "decision tree"): (68, 84),
     (3, "random forest"): (87, 94),
     (3, "NumPy [784, 30, 10]"): (85, 93),
     (3, "NumPy [784, 256, 128, 10]"): (89, 96),
@@ -55,7 +56,8 @@ def test_every_model_masters_the_second_level() -> None:
         assert result.auc is not None
         if result.model not in ("always the most common", "darkness"):
             assert 0.85 < result.accuracy <= 1, result
-            assert 0.93 < result.auc <= 1, result
+            # A whole tree says yes or no, and has but one point of a curve.
+            assert (0.85 if result.model == "decision tree" else 0.93) < result.auc <= 1, result
 
 
 @pytest.mark.parametrize("level", [1, 3])
