@@ -15,13 +15,14 @@ from inkdigits.runs import Run
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def limit(function: F, defaults: Limits = DEFAULTS) -> F:
+def limit(function: F, defaults: Limits = DEFAULTS, show_envvar: bool = False) -> F:
     """``--limit``, which gives ``Limits``; those that are not named stay as they are by default."""
     return click.option(
         "--limit",
         "limits",
         multiple=True,
         metavar="NAME=NUMBER",
+        show_envvar=show_envvar,
         callback=lambda context, option, values: _limits(values, defaults),
         help="What a file may cost: pages, pixels, seconds, memory in MB, components; e.g. --limit pages=5000.",
     )(function)

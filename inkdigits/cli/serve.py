@@ -86,7 +86,7 @@ from inkdigits.service.settings import STRANGERS, ServiceSettings
     show_envvar=True,
     help="A folder that 'inkdigits train-reader' has made.  [default: the shipped weights]",
 )
-@partial(options.limit, defaults=STRANGERS)
+@partial(options.limit, defaults=STRANGERS, show_envvar=True)
 def serve(host: str, port: int, workers: int | None, **given: Any) -> None:
     """Serve the reader over HTTP, with a page to draw on.
 

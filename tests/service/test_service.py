@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx2 as httpx
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from starlette.testclient import TestClient
 
 import inkdigits
 from inkdigits import images
+from inkdigits.cli.serve import serve
 from inkdigits.service import app as service
 from inkdigits.service.app import create_app
 from inkdigits.service.page import weights
@@ -541,3 +543,12 @@ def test_two_services_keep_corrections_in_one_file(tmp_path: Path) -> None:
         assert Store(path).counts() == Counts(1, 40)
         correct(one, 5)
         assert Store(path).counts() == Counts(1, 50)
+
+
+def test_every_option_is_a_variable_too_and_the_help_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(option.show_envvar for option in serve.params if isinstance(option, click.Option))
+    for name, value in (("LIMITS", "pages=2 pixels=1000"), ("WAITING", "7"), ("CORRECTIONS", "c.sqlite"), ("TOKEN", "")):
+        monkeypatch.setenv(f"INKDIGITS_{name}", value)
+    found = serve.make_context("serve", []).params
+    assert (found["limits"].pages, found["limits"].pixels, found["waiting"]) == (2, 1000, 7)
+    assert (found["corrections"], found["token"]) == (Path("c.sqlite"), None)
