@@ -214,17 +214,19 @@ _STROKES = (
 _WATCH = """() => {
     const answer = document.querySelector("#answer");
     window.waits = [];
-    let lifted = 0;
-    document.addEventListener("pointerup", () => (lifted = performance.now()));
-    new MutationObserver(() => {
-        if (lifted && answer.textContent) window.waits.push(performance.now() - lifted);
-        lifted = 0;
-    }).observe(answer, { childList: true });
+    let [inked, settled] = [0, 0];
+    document.addEventListener("pointermove", (event) => event.buttons && (inked = performance.now()));
+    const next = () => {
+        if (settled > inked) window.waits.push(settled - inked);
+        inked = Infinity;
+    };
+    document.addEventListener("pointerdown", next, true);
+    new MutationObserver(() => (settled = performance.now())).observe(answer, { childList: true });
 }"""
 
 
 def behind_the_pen(address: str, strokes: int = 60) -> dict[str, float]:
-    """Milliseconds from the end of a stroke to the first answer that is shown after it, in Chromium."""
+    """Milliseconds from the last ink of a stroke until the answer has settled, in Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -16,7 +16,7 @@ from inkdigits.errors import UsageError
 #: Seconds in which a request's head must be here; its body has a limit of its own.
 _HEAD_S = 10.0
 #: Seconds in which some of an answer must be taken: 48 kB, the way uvicorn waits.
-_TAKE_S = 15.0
+_TAKE_S = 10.0
 #: Seconds in which running requests are answered when the service is to end.
 _GRACE_S = 30
 

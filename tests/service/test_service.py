@@ -250,7 +250,7 @@ def test_who_does_not_take_the_answer_is_given_up() -> None:
             )
             while not connection.recv(1):
                 pass
-            time.sleep(20)
+            time.sleep(13)
             connection.settimeout(30)
             taken = 1
             with contextlib.suppress(ConnectionError):  # it was given up: what the system had kept comes, and no more
