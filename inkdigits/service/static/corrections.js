@@ -7,7 +7,7 @@ import { text } from "./texts.js";
 const element = (id) => document.getElementById(id);
 const key = (digit) => `${digit.page}:${digit.box}`;
 // Two boxes are the same digit, read twice, from this intersection over union on.
-const SAME = 0.5;
+const SAME = 0.3;
 
 /** Intersection over union of two boxes. */
 function overlap([left, top, right, bottom], [x0, y0, x1, y1]) {

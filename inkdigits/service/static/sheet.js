@@ -31,9 +31,12 @@ export class Sheet extends EventTarget {
     this.#draw();
   }
 
-  /** The sheet as a PNG. */
+  /** The sheet as a PNG, a third as large: digits are large enough then, and are read in half the time. */
   picture() {
-    return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
+    const small = document.createElement("canvas");
+    [small.width, small.height] = [this.canvas.width, this.canvas.height].map((side) => Math.round(side / 3));
+    small.getContext("2d").drawImage(this.canvas, 0, 0, small.width, small.height);
+    return new Promise((resolve) => small.toBlob(resolve, "image/png"));
   }
 
   #point(event) {
