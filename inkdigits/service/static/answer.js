@@ -1,6 +1,6 @@
 // What was read: the text, the boxes over the picture, and each digit with its bars.
 
-import { made } from "./elements.js";
+import { made, rectangle } from "./elements.js";
 import { percent, text } from "./texts.js";
 
 // The wanted errors on the slider.
@@ -110,14 +110,8 @@ export class Answer extends EventTarget {
     boxes.setAttribute("viewBox", `0 0 ${page.size[0]} ${page.size[1]}`);
     boxes.setAttribute("preserveAspectRatio", "none");
     for (const digit of this.digits.filter((one) => one.page === page.number)) {
-      const [left, top, right, bottom] = digit.box;
-      const box = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      const known = { x: left, y: top, width: right - left, height: bottom - top };
-      for (const [key, value] of Object.entries(known)) box.setAttribute(key, value);
-      box.classList.toggle("unsure", !this.sure(digit));
-      box.classList.toggle("corrected", this.corrections.has(digit));
-      box.classList.toggle("chosen", digit === this.chosen);
-      boxes.append(box);
+      const classes = { unsure: !this.sure(digit), corrected: this.corrections.has(digit), chosen: digit === this.chosen };
+      boxes.append(rectangle(digit.box, classes));
     }
   }
 

@@ -1,6 +1,7 @@
 // What people know better than the reader: the right digit at a place, that there is none, or that one was missed.
 
 import { drawBoxes } from "./elements.js";
+import { overlap } from "./pixels.js";
 import { correct } from "./service.js";
 import { text } from "./texts.js";
 
@@ -8,12 +9,6 @@ const element = (id) => document.getElementById(id);
 const key = (digit) => `${digit.page}:${digit.box}`;
 // Two boxes are the same digit, read twice, from this intersection over union on.
 const SAME = 0.3;
-
-/** Intersection over union of two boxes. */
-function overlap([left, top, right, bottom], [x0, y0, x1, y1]) {
-  const shared = Math.max(0, Math.min(right, x1) - Math.max(left, x0)) * Math.max(0, Math.min(bottom, y1) - Math.max(top, y0));
-  return shared / ((right - left) * (bottom - top) + (x1 - x0) * (y1 - y0) - shared);
-}
 
 export class Corrections extends EventTarget {
   /** Events: "change" whenever something was corrected. */

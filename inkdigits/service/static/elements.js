@@ -8,6 +8,25 @@ export function made(name, content = "", attributes = {}) {
   return found;
 }
 
+/** A box over a picture, with the classes that are true of it. */
+export function rectangle([left, top, right, bottom], classes) {
+  const found = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  const sides = { x: left, y: top, width: right - left, height: bottom - top };
+  for (const [key, value] of Object.entries(sides)) found.setAttribute(key, value);
+  for (const [name, holds] of Object.entries(classes)) found.classList.toggle(name, holds);
+  return found;
+}
+
+/** Put a file into an image; false where the browser cannot show it. */
+export function showFile(image, blob) {
+  return new Promise((resolve) => {
+    image.onload = () => resolve(true);
+    image.onerror = () => resolve(false);
+    URL.revokeObjectURL(image.src);
+    image.src = URL.createObjectURL(blob);
+  });
+}
+
 /** Let boxes be drawn over a picture: `drawn` gets left, top, right, bottom as shares of it, whenever `active()` holds. */
 export function drawBoxes(paper, active, drawn) {
   let first = null;

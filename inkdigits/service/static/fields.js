@@ -1,6 +1,6 @@
 // Forms: fields are drawn over a picture, what is known of them is said, and the template is saved for `inkdigits read --fields`.
 
-import { drawBoxes, made } from "./elements.js";
+import { drawBoxes, made, rectangle, showFile } from "./elements.js";
 import { Problem, fields as readFields, shown } from "./service.js";
 import { percent, text, translate, turn } from "./texts.js";
 
@@ -104,13 +104,7 @@ function show() {
   boxes.setAttribute("viewBox", "0 0 1 1");
   boxes.setAttribute("preserveAspectRatio", "none");
   boxes.replaceChildren(
-    ...template.fields.map(({ name, box: [left, top, right, bottom] }) => {
-      const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      const sides = { x: left, y: top, width: right - left, height: bottom - top };
-      for (const [key, value] of Object.entries(sides)) rect.setAttribute(key, value);
-      rect.classList.toggle("unsure", readings[name]?.text === null);
-      return rect;
-    }),
+    ...template.fields.map(({ name, box }) => rectangle(box, { unsure: readings[name]?.text === null })),
   );
   element("save").disabled = !template.fields.length;
   element("add").disabled = !form;
@@ -146,18 +140,11 @@ async function changed() {
 /** Show the form as its fields are placed on it: the picture, or the frame in it. */
 async function display() {
   const image = element("picture");
-  const source = (blob) =>
-    new Promise((resolve) => {
-      image.onload = () => resolve(true);
-      image.onerror = () => resolve(false);
-      URL.revokeObjectURL(image.src);
-      image.src = URL.createObjectURL(blob);
-    });
   element("frame").hidden = false;
   image.alt = form.name;
   try {
-    if (template.corners === "find") await source(await shown("sheet", form));
-    else if (!(await source(form))) await source(await shown("draw", form));
+    if (template.corners === "find") await showFile(image, await shown("sheet", form));
+    else if (!(await showFile(image, form))) await showFile(image, await shown("draw", form));
   } catch (error) {
     tell(error);
   }

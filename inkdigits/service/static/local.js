@@ -1,6 +1,6 @@
 // Reading in the browser: a picture of one digit, or of one line, by the reader's own networks.
 
-import { cropped, picture } from "./pixels.js";
+import { cropped, extent, overlap, picture } from "./pixels.js";
 import { ink, prepared, strip, stripScale, withoutDebris } from "./preparation.js";
 
 // As inkdigits.inference and inkdigits.reading have them: the class "nothing here" and what its odds are divided by, the number
@@ -38,15 +38,8 @@ export function rows(network, tensors) {
 
 /** Where the ink lies: left, top, right, bottom; null where there is none. */
 export function inkBox(source) {
-  const { width, height, data } = withoutDebris(ink(source));
-  let [left, top, right, bottom] = [width, height, 0, 0];
-  data.forEach((level, at) => {
-    if (!level) return;
-    const x = at % width;
-    const y = (at - x) / width;
-    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
-  });
-  return right ? [left, top, right, bottom] : null;
+  const box = extent(withoutDebris(ink(source)));
+  return box[2] ? box : null;
 }
 
 /** A part of a picture and what paper there is around it. */
@@ -57,11 +50,6 @@ function around(source, [left, top, right, bottom], margin) {
     Math.min(source.width, Math.ceil(right + margin)),
     Math.min(source.height, Math.ceil(bottom + margin)),
   ];
-}
-
-function overlap([left, top, right, bottom], [x0, y0, x1, y1]) {
-  const shared = Math.max(0, Math.min(right, x1) - Math.max(left, x0)) * Math.max(0, Math.min(bottom, y1) - Math.max(top, y0));
-  return shared / ((right - left) * (bottom - top) + (x1 - x0) * (y1 - y0) - shared);
 }
 
 /** The best path through the time steps of a line: neighbours of one label are one, and blanks are left out. */

@@ -1,6 +1,6 @@
 // Look inside: what three networks make of a digit, layer by layer; everything is computed in the browser.
 
-import { made } from "./elements.js";
+import { made, rectangle } from "./elements.js";
 import { greyOf, input, readPicture, rows } from "./local.js";
 import { Network } from "./network.js";
 import { picture, resized } from "./pixels.js";
@@ -93,14 +93,9 @@ async function read() {
 function show() {
   const boxes = element("boxes");
   boxes.replaceChildren(
-    ...digits.map(({ box: [left, top, right, bottom], probabilities }, place) => {
-      const rect = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      const sides = { x: left, y: top, width: right - left, height: bottom - top };
-      for (const [key, value] of Object.entries(sides)) rect.setAttribute(key, value);
-      rect.classList.toggle("unsure", label(probabilities) === "?");
-      rect.classList.toggle("chosen", place === chosen);
-      return rect;
-    }),
+    ...digits.map(({ box, probabilities }, place) =>
+      rectangle(box, { unsure: label(probabilities) === "?", chosen: place === chosen }),
+    ),
   );
   const focused = [...element("digits").children].indexOf(document.activeElement);
   element("digits").replaceChildren(

@@ -3,6 +3,7 @@
 import { Answer } from "./answer.js";
 import { letPhotograph } from "./camera.js";
 import { Corrections, letCorrect } from "./corrections.js";
+import { showFile } from "./elements.js";
 import { Problem, about, read, shown } from "./service.js";
 import { Sheet } from "./sheet.js";
 import { text, translate, turn } from "./texts.js";
@@ -106,17 +107,10 @@ answer.addEventListener("choose", () => element("boxes").querySelector(".chosen"
 /** Show a picture: the file itself, or, where the browser cannot show it, as the service draws it. */
 async function display(file) {
   const picture = element("picture");
-  const show = (blob) =>
-    new Promise((resolve) => {
-      picture.onload = () => resolve(true);
-      picture.onerror = () => resolve(false);
-      URL.revokeObjectURL(picture.src);
-      picture.src = URL.createObjectURL(blob);
-    });
   element("canvas").hidden = true;
   picture.hidden = false;
   picture.alt = file.name;
-  if (!(await show(file))) await show(await shown("draw", file));
+  if (!(await showFile(picture, file))) await showFile(picture, await shown("draw", file));
 }
 
 async function readPicture(file) {

@@ -16,6 +16,24 @@ export function transposed({ width, height, data }) {
   return result;
 }
 
+/** Intersection over union of two boxes: left, top, right, bottom. */
+export function overlap([left, top, right, bottom], [x0, y0, x1, y1]) {
+  const shared = Math.max(0, Math.min(right, x1) - Math.max(left, x0)) * Math.max(0, Math.min(bottom, y1) - Math.max(top, y0));
+  return shared / ((right - left) * (bottom - top) + (x1 - x0) * (y1 - y0) - shared);
+}
+
+/** The box of what is not 0; one without a right side where there is nothing. */
+export function extent({ width, height, data }) {
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  data.forEach((level, at) => {
+    if (!level) return;
+    const x = at % width;
+    const y = (at - x) / width;
+    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
+  });
+  return [left, top, right, bottom];
+}
+
 /** A part of a picture. */
 export function cropped({ width, data }, left, top, right, bottom) {
   const result = picture(right - left, bottom - top);

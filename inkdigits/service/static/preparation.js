@@ -1,6 +1,6 @@
 // A picture → what the networks see of it, byte for byte as inkdigits.preparation makes it; its golden vectors hold both.
 
-import { blurred, cropped, framed, halved, maximum, minimum, picture, resized, rounded } from "./pixels.js";
+import { blurred, cropped, extent, framed, halved, maximum, minimum, picture, resized, rounded } from "./pixels.js";
 
 const SIDE = 28;
 const BOX = 20;
@@ -189,17 +189,7 @@ export function withoutDebris(inked) {
 
 // --- 28×28 -----------------------------------------------------------------------------------------------------------------
 
-function tight(source) {
-  const { width, height, data } = source;
-  let [left, top, right, bottom] = [width, height, 0, 0];
-  data.forEach((level, at) => {
-    if (!level) return;
-    const x = at % width;
-    const y = (at - x) / width;
-    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
-  });
-  return cropped(source, left, top, right, bottom);
-}
+const tight = (source) => cropped(source, ...extent(source));
 
 function strokeWidth(source) {
   const { width, height, data } = framed(source, 1, 1, 1, 1);
