@@ -20,7 +20,7 @@ help: ## say what there is
 demo: $(VENV)/.train ## from nothing to a trained network, a report and digits read from pictures
 	@$(MAKE) --no-print-directory evaluate reports/$(RECIPE).html
 	@echo; echo "The shipped model reads the pictures in examples/:"
-	@$(RUN) read examples/*
+	@$(VENV)/bin/python docs/read_examples.py
 	@echo; echo "Look at   reports/$(RECIPE).html    every figure of the network that was just trained"
 	@echo      "          models/$(RECIPE)/          the network, its history and what is known of it"
 	@echo      "Try       $(RUN) read YOUR-PICTURE.jpg"

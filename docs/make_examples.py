@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from read_examples import TEXTS
 
 from inkdigits import sources
 
@@ -55,11 +56,31 @@ def photographed(sheet: Image.Image, seed: int) -> Image.Image:
     return Image.fromarray((pixels * light[:, :, None] + random.normal(0, 4, pixels.shape)).clip(0, 255).astype(np.uint8))
 
 
-#: A sudoku's answers; the photo shows some of them.
-SUDOKU = (
-    *("53..7....", "6..195...", ".98....6.", "8...6...3", "4..8.3..1"),
-    *("7...2...6", ".6....28.", "...419..5", "....8..79"),
-)
+def page(pen: Pen) -> Image.Image:
+    """A photo of a note on a wooden desk, from an angle, with the shadow of who takes it."""
+    random = np.random.default_rng(5)
+    note = Image.new("RGB", (760, 620), (250, 246, 232))
+    rules = ImageDraw.Draw(note)
+    for y in range(52, note.height, 70):
+        rules.line((0, y, note.width, y), (206, 216, 230), 2)
+    for line, text in enumerate(TEXTS["page.jpg"].splitlines()):
+        pen.write(note, text, 70, 58 + 140 * line, 62, (28, 52, 140))
+    size = (1200, 900)
+    grain = np.cumsum(random.normal(0, 1, (size[1], 1)), axis=0) + random.normal(0, 1.2, (size[1], size[0]))
+    planks = 12 * (np.arange(size[1])[:, None] // 225 % 2)
+    wood = np.array([150, 106, 66]) + (grain / 1.6 + planks)[:, :, None] * [1.0, 0.8, 0.6]
+    desk = Image.fromarray(wood.clip(0, 255).astype(np.uint8)).filter(ImageFilter.GaussianBlur((3, 0.8)))
+    corners = (-230, -130, -190, 780, 930, 740, 880, -200)
+    seen = note.transform(size, Image.Transform.QUAD, corners, Image.Resampling.BICUBIC)
+    inside = Image.new("L", note.size, 255).transform(size, Image.Transform.QUAD, corners)
+    under = Image.new("L", size, 0)
+    under.paste(110, (10, 14), inside)
+    desk.paste((40, 26, 16), mask=under.filter(ImageFilter.GaussianBlur(12)))
+    desk.paste(seen, mask=inside)
+    head = Image.new("L", size, 0)
+    ImageDraw.Draw(head).ellipse((760, 430, 1500, 1300), fill=90)
+    desk.paste((20, 16, 14), mask=head.filter(ImageFilter.GaussianBlur(40)))
+    return photographed(desk, seed=1)
 
 
 def sudoku(pen: Pen) -> Image.Image:
@@ -72,9 +93,9 @@ def sudoku(pen: Pen) -> Image.Image:
         at, width = edge + i * cell, 4 if i % 3 == 0 else 1
         lines.line((at, edge, at, side - edge), (40, 40, 44), width)
         lines.line((edge, at, side - edge, at), (40, 40, 44), width)
-    for row, text in enumerate(SUDOKU):
+    for row, text in enumerate(TEXTS["sudoku.jpg"].splitlines()):
         for column, character in enumerate(text):
-            if character != ".":
+            if character != " ":
                 pen.write(sheet, character, edge + column * cell + 20, edge + row * cell + 14, 36, (30, 40, 120))
     table = Image.new("RGB", (820, 760), (124, 96, 70))
     corners = (-70, -60, -120, 690, 690, 760, 700, -30)
@@ -88,7 +109,8 @@ def score_sheet(pen: Pen) -> Image.Image:
     """An exam's score sheet: boxes for the candidate's number, whose last digit is Luhn's, and the points."""
     sheet = Image.new("RGB", (900, 420), (252, 252, 250))
     pencil, font = ImageDraw.Draw(sheet), ImageFont.load_default(28)
-    for label, y, text in (("Candidate", 60, "79927398713"), ("Points", 240, " 47")):
+    candidate, points = TEXTS["score_sheet.png"].splitlines()
+    for label, y, text in (("Candidate", 60, candidate), ("Points", 240, f" {points}")):
         pencil.text((40, y + 12), label, fill=(60, 60, 60), font=font)
         for i, character in enumerate(text):
             if character == " ":
@@ -104,7 +126,7 @@ def meter(pen: Pen) -> Image.Image:
     card = Image.new("RGB", (640, 220), (226, 232, 224))
     pencil = ImageDraw.Draw(card)
     pencil.text((30, 16), "meter reading", fill=(50, 80, 60), font=ImageFont.load_default(24))
-    for i, character in enumerate("04732"):
+    for i, character in enumerate(TEXTS["meter.jpg"]):
         x = 30 + 116 * i
         pencil.rectangle((x, 70, x + 116, 190), outline=(90, 130, 100), width=3)
         pen.write(card, character, x + 36, 94, 70, (118, 118, 120))
@@ -115,17 +137,14 @@ def main() -> None:
     """Write every picture."""
     pen = Pen(seed=7)
     drawing = Image.new("RGB", (260, 320), (255, 243, 176))
-    pen.write(drawing, "5", 90, 190, 80, (24, 54, 160))
+    pen.write(drawing, TEXTS["drawing.png"], 90, 190, 80, (24, 54, 160))
     drawing.save(FOLDER / "drawing.png", optimize=True)
 
     board = Image.new("RGB", (600, 130), (32, 44, 40))
-    pen.write(board, "27182818", 24, 34, 56, (236, 238, 232))
+    pen.write(board, TEXTS["blackboard.png"], 24, 34, 56, (236, 238, 232))
     board.save(FOLDER / "blackboard.png", optimize=True)
 
-    page = Image.new("RGB", (900, 640), (247, 245, 238))
-    for line, text in enumerate(["2048 771", "60025", "1984 39", "88 4071 6"]):
-        pen.write(page, text, 70, 60 + 140 * line, 68, (30, 30, 44))
-    photographed(page, seed=1).save(FOLDER / "page.jpg", quality=85)
+    page(pen).save(FOLDER / "page.jpg", quality=85)
 
     sudoku(pen).save(FOLDER / "sudoku.jpg", quality=85)
     score_sheet(pen).save(FOLDER / "score_sheet.png", optimize=True)

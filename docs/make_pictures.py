@@ -26,28 +26,16 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 FIGURES = ("worst_mistakes", "confusion", "reliability", "risk_coverage", "feature_maps", "embedding", "occlusion")
 
 
-def reading_picture() -> Image.Image:
-    """Three of the examples with each digit's box and label on them."""
-    board, page, drawing = (inkdigits.read(EXAMPLES / name).draw() for name in ("blackboard.png", "page.jpg", "drawing.png"))
-    canvas = Image.new("RGB", (1300, 640), "white")
-    page.thumbnail((760, 640))
-    board.thumbnail((520, 300))
-    drawing.thumbnail((520, 440))
-    canvas.paste(page, (540, 40))
-    canvas.paste(board, (0, 40))
-    canvas.paste(drawing, (100, 190))
-    return canvas
-
-
 def fields_picture() -> Image.Image:
-    """The three forms of docs/templates and what was read in their fields."""
-    canvas = Image.new("RGB", (1500, 560), "white")
-    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(22)
-    places = {"sudoku.jpg": (0, 0, 600, 520), "score_sheet.png": (640, 0, 840, 330), "meter.jpg": (640, 340, 500, 170)}
+    """The three forms of docs/templates and, below each, what was read in its fields."""
+    canvas = Image.new("RGB", (1500, 600), "white")
+    pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(24)
+    places = {"sudoku.jpg": (10, 10, 610, 530), "score_sheet.png": (660, 10, 640, 300), "meter.jpg": (660, 370, 500, 170)}
     for name, (x, y, width, height) in places.items():
         form = Image.open(EXAMPLES / name)
         form.thumbnail((width, height))
         canvas.paste(form, (x, y))
+        pen.rectangle((x - 1, y - 1, x + form.width, y + form.height), outline=(200, 200, 200))
         fields = inkdigits.read_fields(EXAMPLES / name, TEMPLATES / f"{Path(name).stem}.json")
         if name == "sudoku.jpg":
             told = f"{sum(bool(f.text) for f in fields.values())} of 81 cells filled in, {_unsure(fields)} unsure"
@@ -79,7 +67,7 @@ def synthetic_lines() -> Image.Image:
 
 
 def synthetic_readings(correct: bool) -> Image.Image:
-    """Synthetic lines of test digits that were read correctly or wrong, each with what was read and what is true."""
+    """Synthetic lines of test digits that were surely read right, or else wrong, each with what was read and what is true."""
     strokes = DigitStrokes(sources.prepare("mnist").split("test"))
     canvas, shown, number = Image.new("RGB", (1200, 420), "white"), 0, 0
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(17)
@@ -87,7 +75,9 @@ def synthetic_readings(correct: bool) -> Image.Image:
         scene = scenes.line(strokes, np.random.default_rng([2, number]), height=56)
         number += 1
         reading, true = inkdigits.read(scene.picture, "line"), scene.signed_lines[0].replace("½", "1/2")
-        if (reading.best_text.replace(" ", "") == true) != correct or not scene.text or scene.picture.shape[1] > 380:
+        right = reading.best_text.replace(" ", "") == true
+        wanted = right and "?" not in reading.text if correct else not right
+        if not wanted or not scene.text or scene.picture.shape[1] > 380:
             continue
         x, y = 400 * (shown % 3), 84 * (shown // 3)
         canvas.paste(Image.fromarray(scene.picture), (x, y))
@@ -103,7 +93,7 @@ def pages_misread() -> Image.Image:
 
     images, labels = sources.prepare("mnist").split("test").labelled()
     digits = {digit: images[labels == digit] for digit in range(10)}
-    tile, columns = (300, 250), 4
+    tile, columns = (300, 266), 4
     shown: list[Image.Image] = []
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng([3, number])
@@ -113,12 +103,12 @@ def pages_misread() -> Image.Image:
             if reading.digits_text.replace("\n", "") == "".join(filter(str.isdigit, true)):
                 continue
             picture = reading.draw()
-            picture.thumbnail((tile[0] - 10, tile[1] - 50))
+            picture.thumbnail((tile[0] - 10, tile[1] - 66))
             canvas = Image.new("RGB", tile, "white")
             canvas.paste(picture, (0, 0))
             told = f"{reading.text or 'nothing'}, but it is {true}".replace("\n", " / ")
-            for row, start in enumerate(range(0, min(len(told), 80), 40)):
-                place = (0, tile[1] - 46 + 18 * row)
+            for row, start in enumerate(range(0, min(len(told), 120), 40)):
+                place = (0, tile[1] - 62 + 18 * row)
                 ImageDraw.Draw(canvas).text(place, told[start : start + 40], (190, 40, 20), ImageFont.load_default(14))
             shown.append(canvas)
             break
@@ -139,8 +129,8 @@ def main() -> None:
     for path, _ in draw_all(load_run(sys.argv[1]), Path("reports/figures")):
         if path.stem in FIGURES:
             save(Image.open(path), path.name)
-    save(reading_picture(), "reading.png")
     reader = inkdigits.Reader()
+    reader.read(EXAMPLES / "page.jpg").draw().save(FOLDER / "reading.jpg", quality=85)
     save(reader.explain(reader.read(EXAMPLES / "page.jpg")), "explain.png")
     save(fields_picture(), "fields.png")
     save(synthetic_lines(), "synthetic_lines.png")

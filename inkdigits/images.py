@@ -1,4 +1,4 @@
-"""Any picture → uint8 grey, page by page."""
+"""Any picture → uint8 grey, page by page; or in its colours, to be looked at."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,12 +96,43 @@ def pages(source: Picture, limits: Limits = DEFAULTS) -> Iterator[NDArray[np.uin
         ImageError: As ``load``; also between pages, where a later one is damaged.
         MissingExtraError: As ``load``.
     """
+    if isinstance(source, np.ndarray) and source.ndim == 2:
+        yield _checked_array(source, limits)
+    else:
+        yield from _pages(source, limits, _grey, ("L", None))  # of a JPEG, colours are not even decoded
+
+
+def shown(source: Picture, longest: int, limits: Limits = DEFAULTS) -> Iterator[Image.Image]:
+    """The same pages to be looked at: in their colours, and reduced where they are larger.
+
+    Args:
+        source: As for ``load``.
+        longest: Pixels that the longer side has at most.
+        limits: As for ``load``.
+
+    Yields:
+        an image of mode RGB a page, upright; what is transparent in ``source`` lies on the paper that ``load`` takes.
+
+    Raises:
+        ImageError: As ``pages``.
+        MissingExtraError: As ``pages``.
+    """
+    yield from _pages(source, limits, lambda image: _in_colours(image, longest), ("RGB", (longest, longest)))
+
+
+_Page = TypeVar("_Page")
+#: The mode, and the size at least, in which the pixels of a JPEG are wanted.
+_Draft: TypeAlias = "tuple[str, tuple[int, int] | None]"
+
+
+def _pages(source: Picture, limits: Limits, look: Callable[[Image.Image], _Page], draft: _Draft) -> Iterator[_Page]:
+    """Every page, as ``look`` gives it."""
     if isinstance(source, np.ndarray):
-        yield _from_array(source, limits)
+        yield look(Image.fromarray(_checked_array(source, limits)))
     elif isinstance(source, Image.Image):
         with _decoder_errors("the picture"):
             _check_size(source.size, _bytes_of_pixel(source), "the picture", limits)
-            page = _grey(source)
+            page = look(source)
         yield page
     else:
         name = str(source) if isinstance(source, str | PathLike) else "the picture"
@@ -110,11 +141,11 @@ def pages(source: Picture, limits: Limits = DEFAULTS) -> Iterator[NDArray[np.uin
             head = file.read(16)
             file.seek(0)
             if head.startswith(_PDF):
-                yield from pdf.pages(
-                    file, name, limits, own=isinstance(source, str | PathLike) and not isinstance(file, io.BytesIO)
-                )
+                own = isinstance(source, str | PathLike) and not isinstance(file, io.BytesIO)
+                for pixels in pdf.pages(file, name, limits, own, colours=draft[0] == "RGB"):
+                    yield look(Image.fromarray(pixels))
             else:
-                yield from _image_pages(file, name, limits, heic=head[4:12] in _HEIC)
+                yield from _image_pages(file, name, limits, look, draft, heic=head[4:12] in _HEIC)
 
 
 @contextmanager
@@ -236,7 +267,9 @@ def _check_pages(image: Image.Image, name: str, limits: Limits) -> int:
     raise ImageError(f"{name} has more than {limits.pages} pages: split it, or raise the limit pages")
 
 
-def _image_pages(file: BinaryIO, name: str, limits: Limits, heic: bool) -> Iterator[NDArray[np.uint8]]:
+def _image_pages(
+    file: BinaryIO, name: str, limits: Limits, look: Callable[[Image.Image], _Page], draft: _Draft, heic: bool
+) -> Iterator[_Page]:
     with _heic_image(file, limits) if heic else _image(file) as image:
         count = _check_pages(image, name, limits)
         jpeg = None
@@ -244,7 +277,7 @@ def _image_pages(file: BinaryIO, name: str, limits: Limits, heic: bool) -> Itera
             file.seek(0)
             jpeg = _Jpeg.of(file.read())
             jpeg.check_work(image.size, name, limits)
-            image.draft("L", None)  # colours are not even decoded
+            image.draft(*draft)
         for number in range(count):
             if number:
                 image.seek(number)
@@ -254,9 +287,9 @@ def _image_pages(file: BinaryIO, name: str, limits: Limits, heic: bool) -> Itera
                 for size in (image.size, tile):
                     copied = jpeg is not None and image.mode != "L"
                     _check_size(size, _BYTES_OF_COPIES if copied else _bytes_of_pixel(image), name, limits)
-                if jpeg is not None:
+                if jpeg is not None and draft[1] is None:  # who looks at a picture has read it before
                     jpeg.check_end(image, name)
-                yield _grey(image)
+                yield look(image)
 
 
 def _image(file: BinaryIO) -> Image.Image:
@@ -287,19 +320,17 @@ def _heic_image(file: BinaryIO, limits: Limits) -> Image.Image:
 #: What makes a picture upright, by EXIF's number of its orientation.
 _UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     2: np.fliplr,
-    3: lambda grey: np.rot90(grey, 2),
+    3: lambda pixels: np.rot90(pixels, 2),
     4: np.flipud,
-    5: np.transpose,
-    6: lambda grey: np.rot90(grey, -1),
-    7: lambda grey: np.rot90(grey, 2).T,
+    5: lambda pixels: np.swapaxes(pixels, 0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.swapaxes(np.rot90(pixels, 2), 0, 1),
     8: np.rot90,
 }
 
 
 def _grey(image: Image.Image) -> NDArray[np.uint8]:
-    if 0 in image.size:
-        raise ImageError("the picture has no pixels: use one of at least 1 × 1")
-    image.load()  # a TIFF is upright from then on
+    _decode(image)
     if image.mode == "L" and not image.has_transparency_data:
         grey = np.asarray(image)
     elif image.mode.startswith("I") or image.mode == "F":
@@ -308,9 +339,37 @@ def _grey(image: Image.Image) -> NDArray[np.uint8]:
         grey = _on_paper(image)
     else:
         grey = _by_bands(image, lambda band: np.asarray(band.convert("L")))
-    # Turned when it is grey already: a copy in colour would take three times the memory.
+    return _upright(grey, image)  # when it is grey already: a copy in colour would take three times the memory
+
+
+def _in_colours(image: Image.Image, longest: int) -> Image.Image:
+    _decode(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        picture = Image.fromarray(_scaled_to_8_bit(image))
+    elif image.mode in ("1", "P", "PA"):
+        picture = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    else:
+        picture = image
+    scale = min(1.0, longest / max(image.size))
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    if picture.has_transparency_data:
+        seen = picture.convert("RGBA")
+        papers = (Image.alpha_composite(Image.new("RGBA", size, paper), seen) for paper in ("white", "black"))
+        picture = next((one for one in papers if np.asarray(one.convert("L")).min() <= _TOO_BRIGHT), seen)
+    return Image.fromarray(_upright(np.asarray(picture.convert("RGB")), image))
+
+
+def _decode(image: Image.Image) -> None:
+    if 0 in image.size:
+        raise ImageError("the picture has no pixels: use one of at least 1 × 1")
+    image.load()  # a TIFF is upright from then on
+
+
+def _upright(pixels: NDArray[np.uint8], image: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of an image as its camera was held."""
     turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return grey if turn is None else np.ascontiguousarray(turn(grey))
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))
 
 
 def _by_bands(image: Image.Image, grey_of: Callable[[Image.Image], NDArray[np.uint8]]) -> NDArray[np.uint8]:
@@ -356,7 +415,8 @@ def _scaled_to_8_bit(image: Image.Image) -> NDArray[np.uint8]:
     return _by_bands(image, lambda band: np.clip(np.asarray(band) * (255 / white), 0, 255).astype(np.uint8))
 
 
-def _from_array(array: NDArray[np.generic], limits: Limits) -> NDArray[np.uint8]:
+def _checked_array(array: NDArray[np.generic], limits: Limits) -> NDArray[np.uint8]:
+    """A picture as an array, uint8 (H, W), (H, W, 3) or (H, W, 4)."""
     if array.size == 0:
         raise ImageError(f"the array {array.shape} is empty: give one of at least one pixel")
     channels = array.shape[2] if array.ndim == 3 else 1
@@ -367,4 +427,4 @@ def _from_array(array: NDArray[np.generic], limits: Limits) -> NDArray[np.uint8]
     few = array.ndim == 2 or channels == 1
     _check_size((array.shape[1], array.shape[0]), _BYTES if few else _BYTES_OF_COLOURS, "the array", limits)
     pixels = array.astype(np.uint8, copy=False)
-    return pixels if pixels.ndim == 2 else _grey(Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels))
+    return pixels.squeeze(2) if pixels.ndim == 3 and channels == 1 else pixels

@@ -27,7 +27,7 @@ from inkdigits.limits import Limits
 _DPI = 200
 
 
-def pages(file: BinaryIO, name: str, limits: Limits, own: bool = False) -> Iterator[NDArray[np.uint8]]:
+def pages(file: BinaryIO, name: str, limits: Limits, own: bool = False, colours: bool = False) -> Iterator[NDArray[np.uint8]]:
     """The pages of a PDF, one at a time.
 
     Args:
@@ -35,20 +35,21 @@ def pages(file: BinaryIO, name: str, limits: Limits, own: bool = False) -> Itera
         name: What it is called in errors.
         limits: What it may cost.
         own: The file was opened from a path, for this alone: the process may read it by itself.
+        colours: Draw them in their colours.
 
     Yields:
-        uint8 (H, W) a page, 255 = white.
+        uint8 (H, W) a page, 255 = white; in colours (H, W, 3), red, green, blue.
 
     Raises:
         ImageError: It is no PDF, is damaged or locked, or costs more.
         MissingExtraError: pypdfium2 is not installed.
     """
-    with _started(file, name, limits, own) as process:
+    with _started(file, name, limits, own, colours) as process:
         assert process.stdout is not None
         try:
             number = 1
-            while (page := _page(process, process.stdout, name, number, limits)) is not None:
-                yield page
+            while (page := _page(process, process.stdout, name, number, limits, 3 if colours else 1)) is not None:
+                yield page if colours else page[:, :, 0]
                 number += 1
             if number == 1:  # it ended well, and drew nothing: another program
                 raise ImageError(f"{name} cannot be drawn: {sys.executable!r} should be Python")
@@ -56,14 +57,14 @@ def pages(file: BinaryIO, name: str, limits: Limits, own: bool = False) -> Itera
             process.kill()  # nobody wants the other pages
 
 
-def _started(file: BinaryIO, name: str, limits: Limits, own: bool) -> subprocess.Popen[bytes]:
+def _started(file: BinaryIO, name: str, limits: Limits, own: bool, colours: bool) -> subprocess.Popen[bytes]:
     library = find_spec("pypdfium2")
     if library is None or library.origin is None:
         raise MissingExtraError("pypdfium2", "pdf")
     most = (_DPI, limits.pixels, limits.pages, limits.seconds, limits.memory)
     # -I and -S: nothing of the folder one stands in, and nothing that is not needed.
-    folder, kind = str(Path(library.origin).parents[1]), "file" if own else "pipe"
-    command = [sys.executable, "-I", "-S", pdf_process.__file__, folder, kind, *map(str, most)]
+    folder, kind, mode = str(Path(library.origin).parents[1]), "file" if own else "pipe", "colours" if colours else "grey"
+    command = [sys.executable, "-I", "-S", pdf_process.__file__, folder, kind, mode, *map(str, most)]
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(command, stdin=file if own else pipe, stdout=pipe, stderr=subprocess.DEVNULL)
@@ -84,9 +85,9 @@ def _started(file: BinaryIO, name: str, limits: Limits, own: bool) -> subprocess
 
 
 def _page(
-    process: subprocess.Popen[bytes], source: IO[bytes], name: str, number: int, limits: Limits
+    process: subprocess.Popen[bytes], source: IO[bytes], name: str, number: int, limits: Limits, channels: int
 ) -> NDArray[np.uint8] | None:
-    """The next page; None after the last."""
+    """The next page, (H, W, channels); None after the last."""
     started = time.monotonic()
     alarm = threading.Timer(limits.seconds, process.kill)
     alarm.daemon = True
@@ -94,11 +95,11 @@ def _page(
     try:
         head = source.read(pdf_process.HEAD.size)
         height, width = pdf_process.HEAD.unpack(head) if len(head) == pdf_process.HEAD.size else (0, 0)
-        content = source.read(height * width or width) if height * width <= limits.pixels else b""
+        content = source.read(height * width * channels or width) if height * width <= limits.pixels else b""
     finally:
         alarm.cancel()
-    if height and len(content) == height * width:
-        return np.frombuffer(content, np.uint8).reshape(height, width)
+    if height and len(content) == height * width * channels:
+        return np.frombuffer(content, np.uint8).reshape(height, width, channels)
     if width and not height:
         raise ImageError(f"{name} {content.decode()}")
     if not head and process.wait() == 0:

@@ -1,9 +1,9 @@
 """Draws the pages of a PDF, in a process of its own that ``inkdigits.pdf`` starts, and ends where it asks for too much.
 
-The arguments are the folder of pypdfium2, ``file`` or ``pipe`` as the standard input is, dots an inch, and the limits: pixels,
-pages, seconds and MB. The standard input is the PDF. To the standard output goes each page: its height and width, then its grey
-levels row by row; a height of 0 tells of an error, whose text has as many bytes as the width says. Nothing else of inkdigits is
-imported, so that it starts at once.
+The arguments are the folder of pypdfium2, ``file`` or ``pipe`` as the standard input is, ``grey`` or ``colours``, dots an
+inch, and the limits: pixels, pages, seconds and MB. The standard input is the PDF. To the standard output goes each page: its
+height and width, then its grey levels, or red, green and blue, row by row; a height of 0 tells of an error, whose text has as
+many bytes as the width says. Nothing else of inkdigits is imported, so that it starts at once.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def _scale(width: float, height: float, dpi: float, pixels: float) -> float:
 
 def main() -> None:
     """Draw every page."""
-    folder, kind = sys.argv[1:3]
-    dpi, pixels, pages, seconds, megabytes = map(float, sys.argv[3:])
+    folder, kind, mode = sys.argv[1:4]
+    dpi, pixels, pages, seconds, megabytes = map(float, sys.argv[4:])
     sys.path.append(folder)
     import pypdfium2
 
@@ -74,12 +74,13 @@ def main() -> None:
         for page in document:
             _limit_time(seconds)
             width, height = page.get_size()
-            bitmap = page.render(scale=_scale(width, height, dpi, pixels), grayscale=True)
+            scale = _scale(width, height, dpi, pixels)
+            bitmap = page.render(scale=scale, grayscale=mode == "grey", rev_byteorder=True)  # red first
             page.close()
             target.write(HEAD.pack(bitmap.height, bitmap.width))
             rows = memoryview(bitmap.buffer).cast("B")
             for row in range(bitmap.height):
-                target.write(rows[row * bitmap.stride : row * bitmap.stride + bitmap.width])
+                target.write(rows[row * bitmap.stride : row * bitmap.stride + bitmap.width * bitmap.n_channels])
             target.flush()
             bitmap.close()
     except MemoryError:

@@ -97,6 +97,47 @@ def test_a_scan_with_transparent_corners_keeps_its_white_paper(sample: Dataset) 
     assert images.load(Image.fromarray(np.dstack([grey] * 3 + [alpha])))[0, 0] == 255
 
 
+COLOURS = np.zeros((48, 80, 3), np.uint8)
+COLOURS[:24, :40], COLOURS[:24, 40:], COLOURS[24:, :40], COLOURS[24:, 40:] = (200, 30, 20), (20, 160, 40), (30, 40, 190), 250
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PDF", "RGBA", "CMYK", "array", "image"])
+def test_a_picture_is_shown_in_its_colours(form: str) -> None:
+    picture, file = Image.fromarray(COLOURS), io.BytesIO()
+    if form in ("RGBA", "CMYK"):
+        picture.convert(form).save(file, "TIFF")
+    elif form not in ("array", "image"):
+        picture.save(
+            file, form, **{"quality": 95} if form in ("JPEG", "WEBP") else {"resolution": 200} if form == "PDF" else {}
+        )
+    source = {"array": COLOURS, "image": picture}.get(form, file.getvalue())
+    shown = next(images.shown(source, 1000))
+    assert (shown.mode, shown.size) == ("RGB", images.load(source).shape[::-1])
+    for y, x in ((10, 15), (10, 65), (38, 15), (38, 65)):
+        np.testing.assert_allclose(np.asarray(shown)[y, x].astype(int), COLOURS[y, x], atol=30 if form == "CMYK" else 12)
+    assert next(images.shown(source, 40)).size == (40, 24)
+
+
+@pytest.mark.parametrize("colours", [COLOURS, COLOURS[:, :, 0]])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_it_is_shown_as_upright_as_it_is_read(orientation: int, colours: np.ndarray) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    file = io.BytesIO()
+    Image.fromarray(colours).save(file, "PNG", exif=exif)
+    shown = next(images.shown(file.getvalue(), 1000))
+    np.testing.assert_allclose(np.asarray(shown.convert("L")).astype(int), images.load(file.getvalue()), atol=1)
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_it_is_shown_on_the_paper_on_which_it_is_read(sample: Dataset, ink: int) -> None:
+    alpha = 255 - np.asarray(paper(sample, 0))
+    picture = Image.fromarray(np.dstack([np.full_like(alpha, ink)] * 3 + [alpha]))
+    np.testing.assert_allclose(
+        np.asarray(next(images.shown(picture, 1000)).convert("L")).astype(int), images.load(picture), atol=1
+    )
+
+
 def test_what_is_no_picture_is_named(sample: Dataset) -> None:
     content = io.BytesIO()
     paper(sample, 0).save(content, "PNG")

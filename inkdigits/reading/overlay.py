@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +12,16 @@ from PIL import Image, ImageDraw, ImageFont
 
 from inkdigits import images
 from inkdigits.errors import ImageError
+from inkdigits.images import Picture
 from inkdigits.inference.detector import Detector
+from inkdigits.limits import Limits
 from inkdigits.reading.results import Digit, Document, Page
 
 SURE, UNSURE, IGNORED, OTHER = (0, 140, 60), (225, 110, 0), (150, 150, 150), (30, 90, 220)
 #: Longest side of the overlay in pixels; smaller pictures are enlarged up to four times, so that labels are legible.
 _LONGEST, _ENLARGED = 2400, 900
+#: A page as an array, or as an image.
+_Form = TypeVar("_Form")
 
 
 def draw(document: Document, number: int | None = None) -> Image.Image:
@@ -29,7 +35,7 @@ def draw(document: Document, number: int | None = None) -> Image.Image:
         ImageError: The picture is no longer to be had, or no such page was read.
     """
     page = _page(document, number)
-    return _overlay(Image.fromarray(_picture(document, page)), page)
+    return _overlay(_shown(document, page), page)
 
 
 def _page(document: Document, number: int | None) -> Page:
@@ -41,22 +47,29 @@ def _page(document: Document, number: int | None) -> Page:
 
 
 def _picture(document: Document, page: Page) -> NDArray[np.uint8]:
+    return _page_of(document, page, images.pages)
+
+
+def _shown(document: Document, page: Page) -> Image.Image:
+    return _page_of(document, page, lambda source, limits: images.shown(source, _LONGEST, limits))
+
+
+def _page_of(document: Document, page: Page, pages: Callable[[Picture, Limits], Iterator[_Form]]) -> _Form:
     if document.source is None:
         raise ImageError("the picture is not at hand, since a stream was read or the reading loaded: read its path or bytes")
     # The reading of a single page keeps just that page.
     place = document.pages.index(page) if isinstance(document.source, np.ndarray) else page.number - 1
-    picture = next(itertools.islice(images.pages(document.source, document.limits), place, None), None)
+    picture = next(itertools.islice(pages(document.source, document.limits), place, None), None)
     if picture is None:
         raise ImageError(f"the picture has no page {page.number} any more: read it again")
     return picture
 
 
 def _overlay(picture: Image.Image, page: Page) -> Image.Image:
-    longest = max(picture.size)
+    longest = max(page.size)
     scale = min(4.0, max(1.0, _ENLARGED / longest)) if longest <= _LONGEST else _LONGEST / longest
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    canvas = picture.resize(size, Image.Resampling.BICUBIC).convert("RGB")
-    canvas = Image.blend(canvas, Image.new("RGB", size, "white"), 0.25)
+    size = max(1, round(page.size[0] * scale)), max(1, round(page.size[1] * scale))
+    canvas = picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
     pen = ImageDraw.Draw(canvas)
     width = max(1, round(max(size) / 600))
     for box in page.ignored:
@@ -85,7 +98,7 @@ def explain(document: Document, detector: Detector) -> Image.Image:
     page = _page(document, None)
     source = _picture(document, page)
     panels = [
-        ("1  the picture, and what was read", _fit(_overlay(Image.fromarray(source), page), _PANEL)),
+        ("1  the picture, and what was read", _fit(_overlay(_shown(document, page), page), _PANEL)),
         ("2  digits (green) and other writing (blue) that were found", _fit(_marks(source, detector), _PANEL)),
     ]
     found, digits = len(page.digits), page.digits[:_MOST_TILES]
@@ -114,13 +127,12 @@ def _marks(source: NDArray[np.uint8], detector: Detector) -> Image.Image:
     scale = min(1.0, _LONGEST / max(source.shape))
     size = max(1, round(source.shape[1] * scale)), max(1, round(source.shape[0] * scale))
     canvas = Image.blend(Image.fromarray(source).resize(size).convert("RGB"), Image.new("RGB", size, "white"), 0.5)
-    pen, width = ImageDraw.Draw(canvas), max(1, round(max(size) / 500))
+    pen, width = ImageDraw.Draw(canvas, "RGBA"), max(1, round(max(size) / 500))
     found = detector.find(source)
     for scores, centre, up, corners in zip(
         found.scores, found.centres * scale, found.ups * scale, found.corners * scale, strict=True
     ):
-        colour = np.array(SURE if scores[0] >= scores[1] else OTHER)
-        faded = tuple((255 - (255 - colour) * float(scores.max())).astype(int).tolist())
+        faded = (*(SURE if scores[0] >= scores[1] else OTHER), round(255 * float(scores.max())))
         pen.polygon([tuple(corner) for corner in corners.tolist()], outline=faded, width=width)
         pen.line([tuple(centre.tolist()), tuple((centre + up).tolist())], fill=faded, width=width)
     return canvas
