@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +109,31 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(
         torch.manual_seed(len(models))  # whatever was drawn before
         models.append(train(replace(settings, run=run, seed=seed), project).run.model().read_bytes())
     assert models[0] == models[1] != models[2]
+
+
+def test_another_number_of_threads_gives_other_bytes_and_is_told(
+    finished: tuple[TrainSettings, TrainResult], project: Project
+) -> None:
+    settings, first = finished
+    assert first.meta["threads"] == torch.get_num_threads()
+    models = {}
+    for threads in (1, 3):
+        for run in ("one", "two"):
+            with limited_to(threads):
+                trained = train(replace(settings, run=f"{run}-{threads}"), project)
+            assert trained.meta["threads"] == threads
+            models[run, threads] = trained.run.model().read_bytes()
+    assert models["one", 1] == models["two", 1] != models["one", 3] == models["two", 3]
+
+
+@contextmanager
+def limited_to(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_killed_run_ends_with_the_same_weights(few: Path, project: Project) -> None:
