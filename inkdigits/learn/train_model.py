@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 import click
+import numpy as np
+from tqdm import tqdm
 
 from inkdigits.config import Project
 from inkdigits.console import run
@@ -82,26 +84,33 @@ def main(
     network = NeuralNetwork(layers_of(layers), activation=activation, cost=cost, seed=seed)
     train, validation = loader.load("train", source), loader.load("validation", source)
 
+    bar = tqdm(total=epochs * len(train), desc="training", unit=" images", leave=False, disable=None)
+
     def say(epoch: Epoch) -> None:
-        click.echo(
-            f"epoch {epoch.number:2d}/{epochs}  cost {epoch.cost:.4f}"
-            f"  validation {100 * (epoch.accuracy or 0):.2f} %  {epoch.seconds:.1f} s"
+        accuracy = 100 * (epoch.accuracy or 0)
+        tqdm.write(
+            f"epoch {epoch.number:2d}/{epochs}  cost {epoch.cost:.4f}  validation {accuracy:.2f} %  {epoch.seconds:.1f} s"
         )
 
-    network.train(
-        *train.pair,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        lr_end=lr_end,
-        momentum=momentum,
-        optimizer=optimizer,
-        l2=l2,
-        seed=seed,
-        augment=loader.shifted if shift else None,
-        validation=validation.pair,
-        on_epoch=say,
-    )
+    def augment(inputs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        bar.update(len(inputs))  # each mini-batch comes by here
+        return loader.shifted(inputs, rng) if shift else inputs
+
+    with bar:
+        network.train(
+            *train.pair,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            lr_end=lr_end,
+            momentum=momentum,
+            optimizer=optimizer,
+            l2=l2,
+            seed=seed,
+            augment=augment,
+            validation=validation.pair,
+            on_epoch=say,
+        )
     network.save(output)
     click.echo(f"{output}  layers {layers}, {sum(w.size for w in (*network.weights, *network.biases)):,d} parameters")
 
