@@ -12,7 +12,7 @@ PARALLEL := -n auto --dist loadfile
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-fast data features train evaluate predict plots report
-.PHONY: serve docs lint types pytest wheel pictures notebooks weights lock clean
+.PHONY: serve lab docs lint types pytest wheel pictures notebooks weights lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,11 @@ serve: $(VENV)/bin/python ## the page to write on, and the service behind it (no
 	@$(PIP) --editable '.[serve]'
 	@$(RUN) serve
 
-notebooks: $(VENV)/.train ## run the notebooks and write them into docs/notebooks
+lab: $(VENV)/.train ## open the notebooks in JupyterLab; data and models are those of this folder
+	@$(PIP) -e '.[notebooks]' jupyterlab
+	@INKDIGITS_PROJECT="$(CURDIR)" $(VENV)/bin/jupyter lab notebooks
+
+notebooks: $(VENV)/.train ## run the notebooks, and write them with their outputs
 	@$(PIP) -e '.[notebooks]'
 	@$(VENV)/bin/python docs/make_notebooks.py
 

@@ -30,7 +30,8 @@ class Pen:
         image = self.images[self.random.choice(np.flatnonzero(self.labels == label))]
         inked = image > 80
         rows, columns = np.flatnonzero(inked.any(1)), np.flatnonzero(inked.any(0))
-        tight = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+        # With a margin, or the palest ink at its ends would be cut off.
+        tight = Image.fromarray(np.pad(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1))
         size = max(1, round(tight.width * height / tight.height)), height
         smooth = tight.resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(height / 60))
         return smooth.point([round(255 / (1 + np.exp(-(v - 110) / 14))) for v in range(256)])
@@ -133,22 +134,25 @@ def meter(pen: Pen) -> Image.Image:
     return photographed(card, seed=3)
 
 
-def main() -> None:
-    """Write every picture."""
-    pen = Pen(seed=7)
-    drawing = Image.new("RGB", (260, 320), (255, 243, 176))
-    pen.write(drawing, TEXTS["drawing.png"], 90, 190, 80, (24, 54, 160))
-    drawing.save(FOLDER / "drawing.png", optimize=True)
+def drawing(pen: Pen) -> Image.Image:
+    """A digit off the centre, blue on yellow."""
+    sheet = Image.new("RGB", (260, 320), (255, 243, 176))
+    pen.write(sheet, TEXTS["drawing.png"], 120, 150, 120, (24, 54, 160))
+    return sheet
 
+
+def blackboard(pen: Pen) -> Image.Image:
+    """A line, light on dark."""
     board = Image.new("RGB", (600, 130), (32, 44, 40))
     pen.write(board, TEXTS["blackboard.png"], 24, 34, 56, (236, 238, 232))
-    board.save(FOLDER / "blackboard.png", optimize=True)
+    return board
 
-    page(pen).save(FOLDER / "page.jpg", quality=85)
 
-    sudoku(pen).save(FOLDER / "sudoku.jpg", quality=85)
-    score_sheet(pen).save(FOLDER / "score_sheet.png", optimize=True)
-    meter(pen).save(FOLDER / "meter.jpg", quality=85)
+def main() -> None:
+    """Write every picture."""
+    for draw, seed in ((drawing, 0), (blackboard, 1), (page, 2), (sudoku, 3), (score_sheet, 4), (meter, 5)):
+        name = next(name for name in TEXTS if Path(name).stem == draw.__name__)
+        draw(Pen(seed)).save(FOLDER / name, **({"quality": 85} if name.endswith(".jpg") else {"optimize": True}))
 
 
 if __name__ == "__main__":

@@ -5,11 +5,15 @@
 # mistakes that a network will make can be foreseen here.
 
 # %%
+import os
+
 import matplotlib.pyplot as plt
 import numpy as np
 
+from inkdigits.config import cache_dir
 from inkdigits.features import make_features
 
+os.environ.setdefault("INKDIGITS_PROJECT", str(cache_dir() / "notebooks"))  # data stay there, wherever this is opened
 data = make_features("mnist")
 images, labels = data.split("train").labelled()
 print({name: len(split) for name, split in data.splits.items()})
@@ -34,22 +38,23 @@ print("label:", labels[0])
 
 
 # %%
-def show(pictures: np.ndarray, titles: list[str] | None = None, columns: int = 12, cell: float = 0.8) -> None:
-    """Draw images in a grid."""
-    rows = -(-len(pictures) // columns)
-    high = cell + (0.2 if titles else 0)
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * cell, rows * high), squeeze=False, layout="constrained")
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for number, (axis, picture) in enumerate(zip(axes.flat, pictures, strict=False)):
-        axis.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
-        if titles:
-            axis.set_title(titles[number], fontsize=8)
+def show(rows: list[np.ndarray], names: list[str]) -> None:
+    """Draw rows of images, each with its name."""
+    columns = len(rows[0])
+    figure, axes = plt.subplots(
+        len(rows), columns, figsize=(0.8 * columns, 0.8 * len(rows)), squeeze=False, layout="constrained"
+    )
+    for line, pictures, name in zip(axes, rows, names, strict=True):
+        line[0].set_ylabel(name, rotation=0, labelpad=14, va="center")
+        for axis, picture in zip(line, pictures, strict=True):
+            axis.imshow(picture, cmap="gray_r", vmin=0, vmax=255)
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
     plt.show()
 
 
-rng = np.random.default_rng(0)
-show(np.concatenate([images[rng.choice(np.flatnonzero(labels == digit), 12, replace=False)] for digit in range(10)]))
+rng, digits = np.random.default_rng(0), [str(digit) for digit in range(10)]
+show([images[rng.choice(np.flatnonzero(labels == digit), 12, replace=False)] for digit in range(10)], digits)
 
 # %% [markdown]
 # ## How they were made
@@ -91,12 +96,12 @@ plt.show()
 
 # %%
 means = np.stack([images[labels == digit].mean(0) for digit in range(10)])
-show(means, [str(digit) for digit in range(10)], columns=10)
+show([means], ["mean"])
 
 # %%
 distance = np.sqrt(((images - means[labels]) ** 2).mean((1, 2)))
 odd = [np.flatnonzero(labels == digit)[np.argsort(distance[labels == digit])[-12:]] for digit in range(10)]
-show(images[np.concatenate(odd)])
+show([images[places] for places in odd], digits)
 
 # %% [markdown]
 # ## Which digits are alike?
@@ -107,8 +112,9 @@ show(images[np.concatenate(odd)])
 # %%
 apart = np.sqrt(((means[:, None] - means[None]) ** 2).mean((2, 3)))
 figure, axis = plt.subplots(figsize=(4.2, 3.8), layout="constrained")
-axis.imshow(np.where(np.eye(10, dtype=bool), np.nan, apart), cmap="viridis")
-axis.set(xticks=range(10), yticks=range(10), title="distance of the mean digits")
+seen = axis.imshow(np.where(np.eye(10, dtype=bool), np.nan, apart), cmap="viridis")
+axis.set(xticks=range(10), yticks=range(10), xlabel="digit", ylabel="digit")
+figure.colorbar(seen, label="distance of the mean images, grey levels")
 plt.show()
 pairs = [(apart[a, b], a, b) for a in range(10) for b in range(a)]
 print("closest:", ", ".join(f"{b} and {a}" for _, a, b in sorted(pairs)[:4]))
@@ -117,3 +123,6 @@ print("closest:", ", ".join(f"{b} and {a}" for _, a, b in sorted(pairs)[:4]))
 # **To try:** are there images in the training split that are the same? Labels that are wrong? (There are a few dozen.)
 # Show the twelve lightest and the twelve darkest images. What would a classifier learn that saw only how dark an
 # image is?
+#
+# **You did it:** you know what the images show, how they were made, and which digits will be mixed up. Next:
+# [2. Is it a 5?](2.0-is-it-a-5.ipynb)

@@ -11,11 +11,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from inkdigits.config import cache_dir
 from inkdigits.features import make_features
 from inkdigits.inference.tasks import task
 from inkdigits.learn.ann import NeuralNetwork
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
+os.environ.setdefault("INKDIGITS_PROJECT", str(cache_dir() / "notebooks"))  # data stay there, wherever this is opened
 data = make_features("mnist")
 five_or_three = task("pair:5,3")
 images, targets = five_or_three.select(data.split("train"))
@@ -118,3 +120,6 @@ plt.show()
 # %% [markdown]
 # **To try:** 4 or 9? 0 or 1? Which pair of digits is the hardest for the regression, and which for the network? How few
 # training images are enough for 95 %?
+#
+# **You did it:** you have looked at the weights of a regression and of a network's hidden neurons. Next:
+# [4. Which digit?](4.0-which-digit.ipynb)

@@ -11,11 +11,13 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
+from inkdigits.config import cache_dir
 from inkdigits.features import make_features
 from inkdigits.modeling.baselines import with_shifts
 from inkdigits.modeling.estimators import ConvolutionalNetwork
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
+os.environ.setdefault("INKDIGITS_PROJECT", str(cache_dir() / "notebooks"))  # data stay there, wherever this is opened
 data = make_features("mnist")
 images, labels = data.split("train").labelled()
 held_out, held_out_labels = data.split("validation").labelled()
@@ -113,3 +115,6 @@ plt.show()
 # %% [markdown]
 # **To try:** `inkdigits baselines --quick` measures all baselines. Train the network for longer, on all images. Find the
 # image that all three models get wrong.
+#
+# **You did it:** all ten digits, three kinds of model, and how sure each of them is. Next:
+# [5. A network from scratch](5.0-a-network-from-scratch.ipynb)

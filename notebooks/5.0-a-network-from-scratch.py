@@ -11,10 +11,12 @@ import os
 import matplotlib.pyplot as plt
 import numpy as np
 
+from inkdigits.config import cache_dir
 from inkdigits.learn import loader
 from inkdigits.learn.ann import NeuralNetwork
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
+os.environ.setdefault("INKDIGITS_PROJECT", str(cache_dir() / "notebooks"))  # data stay there, wherever this is opened
 train, validation = loader.load("train"), loader.load("validation")
 inputs, labels = train.inputs, train.labels
 if QUICK:
@@ -158,3 +160,6 @@ plt.show()
 # %% [markdown]
 # **To try:** `inkdigits learn compare` trains wider, narrower and deeper networks and draws their curves. Why is one
 # without a hidden layer so much worse? Why does the deeper one learn so slowly with the sigmoid, and not with ReLU?
+#
+# **You did it:** forwards, backwards, downhill: that is all a network does. Write your own with `inkdigits learn start
+# my-network`, or go on: [6. What a convolutional network sees](6.0-what-a-convolutional-network-sees.ipynb)

@@ -11,10 +11,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
+from inkdigits.config import cache_dir
 from inkdigits.features import make_features
 from inkdigits.modeling.estimators import ConvolutionalNetwork
 
 QUICK = "INKDIGITS_QUICK" in os.environ  # the project's tests run this notebook on a few of the images
+os.environ.setdefault("INKDIGITS_PROJECT", str(cache_dir() / "notebooks"))  # data stay there, wherever this is opened
 data = make_features("mnist")
 images, labels = data.split("train").labelled()
 held_out, held_out_labels = data.split("validation").labelled()
@@ -34,10 +36,12 @@ digit = held_out[int(np.flatnonzero(held_out_labels == 4)[0])]
 
 # %%
 filters = next(network.parameters()).detach().numpy()[:, 0]
-figure, axes = plt.subplots(2, 8, figsize=(8, 2.2), layout="constrained")
-for axis, weights in zip(axes.flat, filters, strict=True):
-    axis.imshow(weights, cmap="RdBu", vmin=-np.abs(filters).max(), vmax=np.abs(filters).max())
+figure, axes = plt.subplots(2, 8, figsize=(9, 2.5), layout="constrained")
+for number, (axis, weights) in enumerate(zip(axes.flat, filters, strict=True), start=1):
+    seen = axis.imshow(weights, cmap="RdBu", vmin=-np.abs(filters).max(), vmax=np.abs(filters).max())
+    axis.set_title(f"filter {number}", fontsize=8)
     axis.set_axis_off()
+figure.colorbar(seen, ax=axes, label="weight")
 plt.show()
 
 # %% [markdown]
@@ -50,16 +54,22 @@ plt.show()
 # %%
 with torch.inference_mode():
     layers = network.activations(torch.from_numpy(digit[None, None]).float())
-figure, axes = plt.subplots(len(layers), 11, figsize=(9, 2.7), layout="constrained")
-for axis in axes.flat:
-    axis.set_axis_off()
-axes[0, 0].imshow(digit, cmap="gray_r")
-for row, maps in zip(axes, layers, strict=True):
+figure = plt.figure(figsize=(9, 5), layout="constrained")
+first, *others = figure.subfigures(1 + len(layers))
+first.suptitle("the image", x=0.01, ha="left", fontsize=9)
+first.subplots(1, 10)[0].imshow(digit, cmap="gray_r")
+for number, (part, maps) in enumerate(zip(others, layers, strict=True), start=1):
     values = maps[0].numpy()
-    for axis, channel in zip(row[1:], np.argsort(-values.mean((1, 2)))[:10], strict=False):
-        axis.imshow(values[channel], cmap="viridis")
+    size = "×".join(map(str, values.shape[1:]))
+    part.suptitle(f"layer {number}: the strongest 10 of its {len(values)} maps, {size}", x=0.01, ha="left", fontsize=9)
+    axes = part.subplots(1, 10)
+    for axis, channel in zip(axes, np.argsort(-values.mean((1, 2))), strict=False):
+        seen = axis.imshow(values[channel], cmap="viridis", vmin=0, vmax=values.max())
+    part.colorbar(seen, ax=axes, label="output")
+for axis in figure.axes:
+    if axis.get_label() != "<colorbar>":
+        axis.set_axis_off()
 plt.show()
-print("sizes:", ", ".join("×".join(map(str, maps.shape[1:])) for maps in layers))
 
 # %% [markdown]
 # ## Cover a part of it
@@ -82,9 +92,11 @@ figure, axes = plt.subplots(2, 6, figsize=(9, 3.2), layout="constrained")
 chosen = [int(np.flatnonzero(held_out_labels == label)[3]) for label in (4, 9, 7, 8, 6, 3)]
 for column, i in zip(axes.T, chosen, strict=True):
     column[0].imshow(held_out[i], cmap="gray_r")
-    column[1].imshow(occlusion(held_out[i], held_out_labels[i]), cmap="magma", vmin=0, vmax=1)
+    column[0].set_title(f"a {held_out_labels[i]}", fontsize=9)
+    seen = column[1].imshow(occlusion(held_out[i], held_out_labels[i]), cmap="magma", vmin=0, vmax=1)
     for axis in column:
         axis.set_axis_off()
+figure.colorbar(seen, ax=axes[1], label="probability")
 plt.show()
 
 # %% [markdown]
@@ -104,7 +116,11 @@ for row, i in zip(axes, known, strict=True):
     nearest = np.argsort(-(features @ features[i]))[:11]
     for axis, j in zip(row, nearest, strict=True):
         axis.imshow(sample[j], cmap="gray_r" if j != i else "Blues")
+        axis.set_title(
+            f"{held_out_labels[j]}", fontsize=8, color="black" if held_out_labels[j] == held_out_labels[i] else "red"
+        )
         axis.set_axis_off()
+print("blue: a digit; behind it the ten that are nearest to it, and what they are")
 plt.show()
 
 # %% [markdown]
@@ -125,3 +141,6 @@ for name, picture in (("noise", noise), ("a cross", cross.reshape(1, -1)), ("not
 # %% [markdown]
 # **To try:** train with `epochs=10` and look at the filters again. Turn a digit by 90° step by step: when does the
 # network change its mind? Which of the last layer's 64 maps is high for digits with a loop?
+#
+# **You did it:** you have looked into a network, from its first filters to what it takes for alike. Next:
+# [7. Honest numbers](7.0-honest-numbers.ipynb)

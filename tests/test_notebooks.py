@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -26,6 +27,36 @@ def test_it_runs(path: Path, home: Project) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(done.stdout.splitlines()) >= 4
     assert "nan" not in done.stdout
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebook_that_opens_is_the_script_that_was_run(path: Path) -> None:
+    assert path.with_suffix(".ipynb").stat().st_size < 500_000
+    notebook = json.loads(path.with_suffix(".ipynb").read_text())
+    cells = [cell.split("\n", 1) for cell in re.split(r"^# %%", path.read_text(), flags=re.MULTILINE)[1:]]
+    assert [cell["cell_type"] == "markdown" for cell in notebook["cells"]] == [head == " [markdown]" for head, _ in cells]
+    ran = 0
+    for cell, (head, text) in zip(notebook["cells"], cells, strict=True):
+        plain = re.sub(r"^# ?", "", text, flags=re.MULTILINE) if head else text
+        assert "".join(cell["source"]) == plain.strip()
+        if not head:
+            ran += 1
+            assert cell["execution_count"] == ran
+            assert all(output["output_type"] != "error" and output.get("name") != "stderr" for output in cell["outputs"])
+    last = "".join(notebook["cells"][-1]["source"])
+    assert "**You did it:**" in last
+    for page in re.findall(r"\]\(([^)]+)\)", last):
+        assert (FOLDER / page).is_file()
+
+
+def test_opened_anywhere_it_leaves_nothing_there(tmp_path: Path, home: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INKDIGITS_PROJECT", raising=False)
+    script = NOTEBOOKS[0].read_text().split("# %% [markdown]")[1].split("# %%")[1]  # the cell that gets the data
+    environment = os.environ | {"INKDIGITS_CACHE_DIR": str(tmp_path / "cache"), "MPLBACKEND": "Agg"}
+    (tmp_path / "here").mkdir()
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path / "here", env=environment, check=True)
+    assert not list((tmp_path / "here").iterdir())
+    assert (tmp_path / "cache" / "notebooks" / "data" / "processed").is_dir()
 
 
 def test_there_are_eight_each_with_its_page() -> None:
