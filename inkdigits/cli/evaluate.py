@@ -20,7 +20,7 @@ from inkdigits.files import check_outputs, check_writable, printable, write_json
 @click.option("--split", help="train, validation or test.  [default: test, or what has labels]")
 @click.option("--predictions", type=click.Path(path_type=Path), help="Measure this CSV (ImageId,Label) in place of a model.")
 @click.option("--strict", is_flag=True, help="Fail where training images are among those evaluated.")
-@click.option("--precision", default=0.99, show_default=True, help="Of a binary task: the precision to find a threshold for.")
+@click.option("--precision", type=float, help="Of a binary task: find a threshold for this precision, such as 0.99.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the table.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
 @options.transpose

@@ -42,7 +42,8 @@ class EvaluateSettings:
             that have.
         predictions: A CSV ``ImageId,Label`` to measure in place of a model.
         strict: Raise, instead of warning, where training images are among those evaluated or that cannot be checked.
-        precision: Of a binary task, the precision for which to give a threshold; in (0, 1].
+        precision: Of a binary task, the precision for which to give a threshold, in (0, 1]; None: give none. It is chosen by
+            the very images, so those should not be the test images.
         transpose: Swap rows and columns of the images (EMNIST's IDX files).
 
     Raises:
@@ -54,7 +55,7 @@ class EvaluateSettings:
     split: str | None = None
     predictions: Path | None = None
     strict: bool = False
-    precision: Annotated[float, Field(gt=0, le=1)] = 0.99
+    precision: Annotated[float, Field(gt=0, le=1)] | None = None
     transpose: bool = False
 
 
@@ -70,7 +71,7 @@ class Evaluation:
         probabilities: float32 (N, C), or None for predictions made elsewhere.
         copies: bool (N,): a copy of a training image; None where the training images are not to be had.
         name: Model and data, for headings.
-        precision: The precision for which a binary task gives its threshold.
+        precision: The precision for which a binary task gives its threshold; None: it gives none.
     """
 
     task: Task
@@ -80,7 +81,7 @@ class Evaluation:
     probabilities: NDArray[np.float32] | None
     copies: NDArray[np.bool_] | None
     name: str
-    precision: float
+    precision: float | None
 
     def mistakes(self) -> NDArray[np.int64]:
         """Positions of the wrong predictions, the most confident first; int64."""
@@ -129,12 +130,14 @@ class Evaluation:
     def _binary(self, scores: NDArray[np.float32]) -> dict[str, Any]:
         with require("train"):
             from sklearn.metrics import average_precision_score, roc_auc_score
-        return {
+        found = {
             "positive": self.task.classes[1],
             "roc_auc": float(roc_auc_score(self.targets, scores)),
             "average_precision": float(average_precision_score(self.targets, scores)),
-            "threshold": threshold_for_precision(scores, self.targets, self.precision),
         }
+        if self.precision is not None:
+            found["threshold"] = threshold_for_precision(scores, self.targets, self.precision)
+        return found
 
     def to_table(self) -> str:
         """The figures, for people."""
@@ -171,8 +174,10 @@ class Evaluation:
 
 
 def _binary_lines(binary: dict[str, Any]) -> list[str]:
-    found = binary["threshold"]
     lines = [f"ROC AUC {binary['roc_auc']:.4f}   average precision {binary['average_precision']:.4f}"]
+    found = binary.get("threshold")
+    if found is None:
+        return lines
     if found["threshold"] is None:
         return [*lines, f"no threshold gives a precision of {found['wanted_precision']:.1%}"]
     return [
@@ -264,7 +269,7 @@ def _evaluate_predictions(path: Path, data: Split, where: str) -> Evaluation:
         raise DataError(
             f"{path} has {len(predicted)} predictions for the {len(labels)} images of {where}: one for each is needed"
         )
-    return Evaluation(task("digits"), images, labels, predicted, None, None, f"{path.name} on {where}", 1.0)
+    return Evaluation(task("digits"), images, labels, predicted, None, None, f"{path.name} on {where}", None)
 
 
 def _copies(model: Classifier, images: NDArray[np.uint8], project: Project, strict: bool) -> NDArray[np.bool_] | None:
