@@ -10,6 +10,7 @@ import click
 
 from inkdigits.cli import options
 from inkdigits.config import Project
+from inkdigits.errors import UsageError
 from inkdigits.extras import require
 from inkdigits.files import check_outputs, check_writable, printable, write_json
 
@@ -136,17 +137,27 @@ def list_runs(as_json: bool) -> None:
 
 @click.command()
 @click.argument("models", nargs=-1, required=True, metavar="MODEL MODEL ...")
-@options.source
+@click.option("--data", help="A source, as for 'inkdigits data'.  [default: that of the models, else mnist]")
 @click.option("--split", default="validation", show_default=True, help="train, validation or test.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the tables.")
-def compare(models: tuple[str, ...], data: str, split: str, as_json: bool) -> None:
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write a page too, .html, which shows where they differ.")
+def compare(models: tuple[str, ...], data: str | None, split: str, as_json: bool, output: Path | None) -> None:
     """Compare models on the same images. Which is better, by McNemar's test; where each errs; how large and fast they are.
 
     \b
     Example: inkdigits compare fast default
+    Example: inkdigits compare fast default -o comparison.html
     """
     with require("train"):
         from inkdigits.modeling.compare import compare as step
+        from inkdigits.report import make_comparison
 
+    if output:
+        if output.suffix != ".html":
+            raise UsageError(f"{output} should end in .html: the page is written there")
+        check_writable(output)
     found = step(models, data, split)
     click.echo(json.dumps(found.to_dict(), indent=2) if as_json else found.to_table())
+    if output:
+        make_comparison(found, output)
+        click.echo(output, err=as_json)

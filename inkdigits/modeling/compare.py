@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -140,8 +140,12 @@ class Comparison:
         errors = [("wrong by class", *classes)]
         errors += [(model["name"], *(str(model["wrong_by_class"][label]) for label in classes)) for model in found["models"]]
         lines = [f"{found['images']:,} images of {found['data']}", "", _aligned(rows, left=1), "", _aligned(errors, left=1), ""]
-        lines += [_verdict(found["models"][0]["name"], model) for model in found["models"][1:]]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.verdicts()])
+
+    def verdicts(self) -> list[str]:
+        """Of each model but the first a sentence: whether it is better than the first, and how sure that is."""
+        first, *others = self.to_dict()["models"]
+        return [_verdict(first["name"], model) for model in others]
 
 
 def _verdict(first: str, model: dict[str, Any]) -> str:
@@ -177,13 +181,13 @@ def mcnemar(better: int, worse: int) -> float:
 
 
 def compare(
-    models: Sequence[str], data: str = "mnist", split: str | None = "validation", project: Project | None = None
+    models: Sequence[str], data: str | None = None, split: str | None = "validation", project: Project | None = None
 ) -> Comparison:
     """Measure models on the same images.
 
     Args:
         models: Names of runs, folders or ONNX files; at least two, all of one task.
-        data: A source.
+        data: A source; by default the one from which all of them have learnt, or MNIST where they differ in that.
         split: Of it. The validation split is there to choose by; who chooses by the test split has none left.
         project: Where; by default the current one.
 
@@ -199,10 +203,20 @@ def compare(
     tasks = list(dict.fromkeys(model.task.name for model in loaded))
     if len(tasks) > 1:
         raise UsageError(f"the models have learnt the tasks {' and '.join(tasks)}: compare models of one")
-    evaluations = [evaluate(EvaluateSettings(name, data, split), project) for name in models]
+    own, transpose = _common_data(loaded)
+    settings = EvaluateSettings(data=data or own, split=split, transpose=transpose and data in (None, own))
+    evaluations = [evaluate(replace(settings, model=name), project) for name in models]
     speeds = [_images_per_s(model, evaluations[0].images) for model in loaded]
     sizes = [round(model.path.stat().st_size / 1e3) for model in loaded]
     return Comparison(list(models), evaluations, sizes, speeds)
+
+
+def _common_data(models: Sequence[Classifier]) -> tuple[str, bool]:
+    """The source from which all of the models have learnt, and whether its images are transposed."""
+    known = [model.meta().get("data", {}) for model in models]
+    sources = {(data.get("source", ""), data.get("transpose", False)) for data in known}
+    source, transpose = sources.pop()
+    return ("mnist", False) if sources or not source else (source, transpose)
 
 
 def _images_per_s(model: Classifier, images: NDArray[np.uint8]) -> float:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import binomtest
 
 from inkdigits.config import Project
@@ -18,7 +22,7 @@ from inkdigits.modeling.compare import compare, mcnemar, overview, overview_tabl
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import TrainResult, train
 from inkdigits.plots import FIGURES
-from inkdigits.report import make_report
+from inkdigits.report import make_comparison, make_report
 from inkdigits.runs import Run
 
 
@@ -71,6 +75,25 @@ def test_which_is_better(project: Project, small: Path) -> None:
     back = compare(["better", "weak"], f"idx:{small}", project=project)
     assert back.to_dict()["models"][1]["p"] == pytest.approx(better["p"])
     assert "weak is worse than better" in back.to_table()
+
+
+def test_a_page_shows_where_they_differ(project: Project, small: Path, tmp_path: Path) -> None:
+    found = compare(["weak", "better"], project=project)
+    make_comparison(found, tmp_path / "c.html")
+    page = (tmp_path / "c.html").read_text()
+    weak, better = found.correct(0), found.correct(1)
+    assert f"{(weak != better).sum()} images are read right by some and wrong by others" in page
+    assert f"{(~weak & ~better).sum()} are read wrong by all" in page
+    shown = re.findall(r'base64,([^"]+)" alt="a (\d)"><figcaption>\d:\s+<span class="(\w+)">(\d)<.*?"(\w+)">(\d)<', page)
+    places = np.flatnonzero(weak != better)
+    assert len(shown) == len(places)
+    for place, (source, label, *answers) in zip(places, shown, strict=True):
+        image = np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
+        np.testing.assert_array_equal(255 - image, found.evaluations[0].images[place])
+        predicted = [str(one.predicted[place]) for one in found.evaluations]
+        assert label == str(found.evaluations[0].targets[place])
+        assert answers[1::2] == predicted
+        assert answers[::2] == ["right" if one == label else "wrong" for one in predicted]
 
 
 def test_a_model_and_its_copy_cannot_be_told_apart(project: Project, small: Path) -> None:
@@ -145,9 +168,13 @@ def test_the_commands(
     assert code == 0
     assert out.splitlines()[1].startswith("fives")
     assert [run["name"] for run in json.loads(run_cli("runs", "--json")[1])] == ["fives", "better", "weak"]
-    code, out, _ = run_cli("compare", "weak", "better", "--data", f"idx:{small}")
+    code, out, _ = run_cli("compare", "weak", "better", "-o", project.root / "c.html")
     assert code == 0
+    assert f"images of idx:{small}, validation" in out  # from which both have learnt
     assert "better is better than weak" in out
+    code, out, err = run_cli("compare", "weak", "better", "-o", project.root / "c.png")
+    assert (code, out) == (2, "")
+    assert "should end in .html" in err
     code, out, err = run_cli("evaluate", "--data", f"idx:{small}", "--split", "validation", "--json")
     assert code == 0
     assert json.loads(out)["task"] == "is:5"
