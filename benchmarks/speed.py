@@ -167,7 +167,16 @@ def goal_key(goal: str, device: torch.device) -> str:
 def table(results: Results, device: torch.device, images: int) -> str:
     """The results of this machine as a Markdown table."""
     rows = [
-        ["", "test accuracy, %", "n", "training, s", "times `fast`", "share of peak, %", "thousand images/s", "times `fast`"]
+        [
+            "program",
+            "test accuracy, %",
+            "n",
+            "training, s",
+            "times `fast`",
+            "share of peak, %",
+            "thousand images/s",
+            "times `fast`",
+        ]
     ]
     first = results.of(goal_key(next(iter(GOALS)), device))  # what the ratios are to
 

@@ -174,6 +174,14 @@ def test_every_block_runs(document: str, place: Path, monkeypatch: pytest.Monkey
             exec(compile(short, document, "exec"), known)
 
 
+@pytest.mark.parametrize(
+    "path", sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("references/*.md")}), ids=lambda path: path.stem
+)
+def test_every_table_has_headings(path: Path) -> None:
+    for head in re.findall(r"^\|(.*)\|\n\|[-|: ]+\|$", path.read_text(), re.MULTILINE):
+        assert all(map(str.strip, head.split("|"))), head
+
+
 def test_every_example_of_a_help_text_is_understood() -> None:
     """Options that are there, and values that they take; what is done with them is tested above and elsewhere."""
     examples = 0
