@@ -18,7 +18,7 @@ LAYERS = (
     ("extras", "files", "settings", "limits", "pdf_process"),
     ("console", "formats", "download", "pdf"),
     ("images",),
-    ("preparation", "dataset"),
+    ("preparation", "dataset", "labelled"),
     ("splits", "leakage", "sources"),
     ("features", "runs"),
     ("inference",),

@@ -12,7 +12,7 @@ from inkdigits.cli import options
 from inkdigits.config import Project
 from inkdigits.errors import UsageError
 from inkdigits.extras import require
-from inkdigits.files import check_outputs, check_writable, printable, write_json
+from inkdigits.files import atomic, check_outputs, check_writable, printable, write_json
 
 
 @click.command()
@@ -161,3 +161,49 @@ def compare(models: tuple[str, ...], data: str | None, split: str, as_json: bool
     if output:
         make_comparison(found, output)
         click.echo(output, err=as_json)
+
+
+@click.command()
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.option("--model", type=click.Path(path_type=Path), help="A reader's folder.  [default: the shipped weights]")
+@click.option("--mode", default="auto", show_default=True, help="digit, line, page or auto, where labels.csv tells none.")
+@click.option("--max-error", type=float, metavar="E", help="As of 'inkdigits read'.  [default: 0.02]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON in place of the tables.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the JSON to a file too.")
+@click.option("--draw", type=click.Path(path_type=Path), help="Show what was read wrong, the surest first, in this .png file.")
+def score(
+    folder: Path,
+    model: Path | None,
+    mode: Any,
+    max_error: float | None,
+    as_json: bool,
+    output: Path | None,
+    draw: Path | None,
+) -> int:
+    """Say how well the reader reads one's own pictures, which a FOLDER holds.
+
+    Either labels.csv names them, with the columns file and text, and perhaps mode, group, page and box; or they lie in folders
+    named 0 to 9, a digit each. An export of corrections is such a folder.
+
+    \b
+    Example: inkdigits score my-numbers/ --mode line
+    Example: inkdigits score my-digits/ --draw wrong.png
+    """
+    from inkdigits.labelled import labelled_pictures
+    from inkdigits.modeling.score import mistakes_sheet
+    from inkdigits.modeling.score import score as step
+    from inkdigits.reader import Reader
+
+    for path, suffix in ((output, ".json"), (draw, ".png")):
+        if path and path.suffix.lower() != suffix:
+            raise UsageError(f"{path} should end in {suffix}")
+    pictures = labelled_pictures(folder)
+    check_outputs(filter(None, (output, draw)), {picture.path for picture in pictures})
+    found = step(pictures, Reader(model), mode, max_error, str(folder))
+    if output:
+        write_json(output, found.to_dict())
+    if draw:
+        with atomic(draw) as file:
+            mistakes_sheet(found).save(file, "PNG")
+    click.echo(json.dumps(found.to_dict(), indent=2) if as_json else found.to_table())
+    return 1 if found.refused else 0

@@ -6,7 +6,7 @@ import click
 
 from inkdigits import __version__
 from inkdigits.cli.data import data, features, synthesize
-from inkdigits.cli.evaluate import compare, evaluate, list_runs, plots, predict, report
+from inkdigits.cli.evaluate import compare, evaluate, list_runs, plots, predict, report, score
 from inkdigits.cli.learn import learn
 from inkdigits.cli.read import read
 from inkdigits.cli.serve import corrections, page, serve
@@ -46,7 +46,7 @@ def cli(verbose: bool) -> None:
 for command in (
     *(data, features, synthesize),
     *(train, train_reader, quantize, baselines),
-    *(evaluate, predict, list_runs, compare, plots, report),
+    *(evaluate, predict, list_runs, compare, plots, report, score),
     *(read, serve, page, corrections, learn),
 ):
     cli.add_command(command)
