@@ -313,7 +313,7 @@ class NeuralNetwork:
             cost = self._epoch(inputs, targets, zip(batches, rates, strict=False), descent, l2, augment, rng)
             seconds = time.perf_counter() - started
             if not cost <= highest or self._is_dead(inputs):  # nan compares as false
-                fix = f"try a tenth of the learning rate, {lr / 10:g}"
+                fix = f"try a tenth of the learning rate, {lr / 10:g}" + (", or a lower momentum" if momentum else "")
                 raise UsageError(f"the training diverges: its cost is {cost:.3g} in epoch {number}; {fix}")
             accuracy = float(np.mean(self.predict(validation[0]) == validation[1])) if validation else None
             history.append(Epoch(number, cost, accuracy, seconds))

@@ -19,6 +19,8 @@ from inkdigits.files import check_writable
 from inkdigits.learn import loader
 from inkdigits.learn.ann import ACTIVATIONS, COSTS, OPTIMIZERS, Epoch, NeuralNetwork
 
+#: Less than this share right is hardly better than guessing, which has a tenth.
+_GUESSING = 0.2
 #: The network's file below a project's ``models/``.
 MODEL = "mnist_ann.npz"
 
@@ -78,7 +80,7 @@ def main(
     \b
     Example: inkdigits learn train
     Example: inkdigits learn train --layers 784,30,10 --activation sigmoid --cost quadratic --lr 3 --lr-end 3 \\
-               --batch-size 10 --epochs 30 --no-shift
+               --momentum 0 --batch-size 10 --epochs 30 --no-shift
     """
     check_writable(output)
     network = NeuralNetwork(layers_of(layers), activation=activation, cost=cost, seed=seed)
@@ -97,7 +99,7 @@ def main(
         return loader.shifted(inputs, rng) if shift else inputs
 
     with bar:
-        network.train(
+        history = network.train(
             *train.pair,
             epochs=epochs,
             batch_size=batch_size,
@@ -112,6 +114,11 @@ def main(
             on_epoch=say,
         )
     network.save(output)
+    if (accuracy := history[-1].accuracy) is not None and accuracy < _GUESSING:
+        click.echo(
+            f"inkdigits: {100 * accuracy:.0f} % right is hardly better than guessing: try a lower --lr, or --momentum 0",
+            err=True,
+        )
     click.echo(f"{output}  layers {layers}, {sum(w.size for w in (*network.weights, *network.biases)):,d} parameters")
 
 

@@ -199,8 +199,16 @@ def _explained(kind: str, message: str, place: str) -> str:
     if kind == "SystemExit":
         return "the code ends the program, with exit or quit: leave that out of ann.py"
     told = kind + (f" in {place}" if place else "") + f": {message}"
-    if kind == "AttributeError" and "'NeuralNetwork'" in message and not place:
-        return "there is no class NeuralNetwork in ann.py: keep the name that you began with"
+    if kind == "AttributeError" and not place and "'NeuralNetwork'" in message:
+        if message.startswith("module"):
+            return "there is no class NeuralNetwork in ann.py: keep the name that you began with"
+        return f"{message}: is self. missing where it is made, or is it misspelt?"
+    if kind == "ValueError" and "matmul" in message:
+        return (
+            f"{told}: is one of the two to be transposed, or of another layer? Examples are rows, W[l] is self.weights[l - 1]"
+        )
+    if kind == "ValueError" and "broadcast" in message:
+        return f"{told}: both need a row for each example, and a column for each neuron of that layer"
     if kind in _BEYOND or "start new thread" in message:
         return f"{told}: ann.py can compute with NumPy and the .py files beside it, in one thread, and nothing else"
     return told

@@ -24,6 +24,7 @@ def start(folder: Path) -> list[Path]:
     """
     sources = [*sorted(path for path in PROJECT.iterdir() if path.is_file()), Path(loader.__file__)]
     with new_folder(folder) as beside:
+        (beside / ".gitignore").write_text("data/\n*.npz\n__pycache__/\n")  # what the scripts write is not to be handed in
         for path in sources:
             shutil.copyfile(path, beside / path.name)
     return [folder / path.name for path in sources]

@@ -187,12 +187,19 @@ def _one_step() -> Named:
     return {**_values(), **_STEP}
 
 
+def _after(steps: int, lr: float) -> list[np.ndarray]:
+    """Weights and biases after so many steps with all examples."""
+    network, (inputs, targets) = copy.deepcopy(_reference()), _questions()
+    for _ in range(steps):
+        nabla_w, nabla_b = network.backpropagation(network.forward(inputs), targets)
+        network.weights = [w - lr * nabla for w, nabla in zip(network.weights, nabla_w, strict=True)]
+        network.biases = [b - lr * nabla for b, nabla in zip(network.biases, nabla_b, strict=True)]
+    return [*network.weights, *network.biases]
+
+
 def _step(given: Named, answer: Named) -> str | None:
-    network = copy.deepcopy(_reference())
-    inputs, targets = _questions()
-    epochs, lr = int(_STEP["epochs"]), float(_STEP["lr"])
-    network.train(inputs, targets.argmax(1), epochs=epochs, batch_size=len(inputs), lr=lr)
-    wanted, found = [*network.weights, *network.biases], [*_listed(answer, "w"), *_listed(answer, "b")]
+    epochs, lr, count = int(_STEP["epochs"]), float(_STEP["lr"]), len(_questions()[0])
+    wanted, found = _after(epochs, lr), [*_listed(answer, "w"), *_listed(answer, "b")]
     if [array.shape for array in found] != [array.shape for array in wanted]:
         return "after train, the weights and biases have other shapes than before, or are no longer all there"
     if not all(np.isfinite(array).all() for array in found):
@@ -202,10 +209,24 @@ def _step(given: Named, answer: Named) -> str | None:
     before = [*_reference().weights, *_reference().biases]
     if all(map(_close, found, before)):
         return "train leaves weights and biases as they were: W[l] ← W[l] - η ∂C/∂W[l]"
-    moved = float(np.sum((found[0] - before[0]) * (wanted[0] - before[0])))
-    if moved < 0:
-        return "train goes uphill: take η times the gradient off, W[l] ← W[l] - η ∂C/∂W[l]"
-    return "two epochs with all examples in one mini-batch end elsewhere: are epochs, batch_size and lr what the caller says?"
+    for steps, rate, why in (
+        (epochs, -lr, "train goes uphill: take η times the gradient off, W[l] ← W[l] - η ∂C/∂W[l]"),
+        (1, lr, "it ends after one epoch, and two are wanted: does the loop go over all epochs?"),
+        (epochs, lr / count, "its steps are 8 times too small for 8 examples: the gradients are means already"),
+        (epochs, lr * count, "its steps are 8 times too large for 8 examples: the gradients are means already"),
+        (epochs, 1.0, "its steps leave out η: W[l] ← W[l] - η ∂C/∂W[l], with the lr that the caller gives"),
+        (epochs, 3.0, "its steps have η = 3, and the caller gives another lr"),
+    ):
+        if all(map(_close, found, _after(steps, rate))):
+            return why
+    half = len(wanted) // 2
+    for what, part in (("biases", slice(half, None)), ("weights", slice(0, half))):
+        if all(map(_close, found[part], before[part])):
+            return f"train leaves the {what} as they were: each step moves weights and biases"
+    return (
+        "two epochs with all examples in one mini-batch end elsewhere: are epochs, batch_size and lr what the caller says,"
+        " and is every label still beside its own input?"
+    )
 
 
 # --- Learning ---------------------------------------------------------------------------------------------------------
