@@ -62,9 +62,9 @@ serve: $(VENV)/bin/python ## the page to write on, and the service behind it (no
 	@$(PIP) --editable '.[serve]'
 	@$(RUN) serve
 
-lab: $(VENV)/.train ## open the notebooks in JupyterLab; data and models are those of this folder
+lab: $(VENV)/.train ## open the notebooks in JupyterLab; ARGS=--allow-root in a container
 	@$(PIP) -e '.[notebooks]' jupyterlab
-	@INKDIGITS_PROJECT="$(CURDIR)" $(VENV)/bin/jupyter lab notebooks
+	@INKDIGITS_PROJECT="$(CURDIR)" $(VENV)/bin/jupyter lab notebooks $(ARGS)
 
 notebooks: $(VENV)/.train ## run the notebooks, and write them with their outputs
 	@$(PIP) -e '.[notebooks]'

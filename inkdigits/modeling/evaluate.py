@@ -241,6 +241,8 @@ def evaluate(settings: EvaluateSettings, project: Project | None = None) -> Eval
     images, targets = model.task.select(data)
     if not len(images):
         raise DataError(f"{where} has no images for the task {model.task.name}")
+    if settings.precision is not None and not model.task.binary:
+        raise UsageError(f"the task {model.task.name} has no threshold: a precision is for is:D and pair:D,E alone")
     copies = _copies(model, images, project, settings.strict)
     _report_copies(copies, where, settings.strict)
     probabilities = model.predict_proba(images)

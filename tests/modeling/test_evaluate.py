@@ -53,6 +53,12 @@ def test_a_model_is_measured_on_a_source_it_never_saw(small_run: tuple[Project, 
     assert (run.folder / "meta.json").read_bytes() == before
 
 
+def test_a_precision_is_for_two_classes(small: Path, small_run: tuple[Project, TrainResult]) -> None:
+    project, result = small_run
+    with pytest.raises(UsageError, match="digits has no threshold"):
+        evaluate(EvaluateSettings(str(result.folder), f"idx:{small}", precision=0.9), project)
+
+
 def test_kaggles_file_is_caught_overlapping_the_test_set(
     mnist: Dataset, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
