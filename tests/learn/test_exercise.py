@@ -86,7 +86,7 @@ WRONG = {
     "nothing learnt": ("step", "as they were", [("parameter -= lr", "parameter - lr")]),
     "its own learning rate": ("step", "have η = 3", [("parameter -= lr *", "parameter -= 3 *")]),
     "no learning rate": ("step", "leave out η", [("parameter -= lr * gradient", "parameter -= gradient")]),
-    "its own epochs": ("step", "ends after one epoch", [("in range(epochs)", "in range(1)")]),
+    "its own epochs": ("step", "half as far", [("in range(epochs)", "in range(1)")]),
     "no biases": (
         "step",
         "leaves the biases",

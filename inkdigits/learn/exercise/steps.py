@@ -211,7 +211,7 @@ def _step(given: Named, answer: Named) -> str | None:
         return "train leaves weights and biases as they were: W[l] ← W[l] - η ∂C/∂W[l]"
     for steps, rate, why in (
         (epochs, -lr, "train goes uphill: take η times the gradient off, W[l] ← W[l] - η ∂C/∂W[l]"),
-        (1, lr, "it ends after one epoch, and two are wanted: does the loop go over all epochs?"),
+        (1, lr, "it goes half as far as it should: does the loop go over all epochs, with the lr that the caller gives?"),
         (epochs, lr / count, "its steps are 8 times too small for 8 examples: the gradients are means already"),
         (epochs, lr * count, "its steps are 8 times too large for 8 examples: the gradients are means already"),
         (epochs, 1.0, "its steps leave out η: W[l] ← W[l] - η ∂C/∂W[l], with the lr that the caller gives"),
