@@ -42,7 +42,7 @@ _BATCH = 32
     type=click.Choice(["digit", "line"]),
     default="digit",
     show_default=True,
-    help="What may err so much: each digit, or the text of a line, which is then given whole or as '?' alone.",
+    help="What may err so much: each digit, or the text of a line, which is then given whole, or with '?' for each character.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each picture in place of the text.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to a .txt, .json, .csv, .tsv or .hocr file.")

@@ -111,7 +111,8 @@ def test_a_photo_is_shown_as_its_frame(page: Page) -> None:
     wanted = inkdigits.read_fields(EXAMPLES / "sudoku.jpg", TEMPLATES / "sudoku.json")
     page.wait_for_function("() => [...document.querySelectorAll('#list output')].some((one) => one.textContent)")
     texts = page.locator("#list output").all_text_contents()
-    assert sum(text == (reading.text or "") for text, reading in zip(texts, wanted.values(), strict=True)) >= 80
+    for text, reading in zip(texts, wanted.values(), strict=True):
+        assert text.startswith("?") if reading.text is None else text == reading.text
 
 
 def test_what_is_no_template_or_no_picture_is_told(page: Page, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from inkdigits.service.store import Store
 from tests.service.browsing import DIGITS, EXAMPLES, FOUR, SEVEN, faults, in_browser, opened, places, write
@@ -115,6 +115,23 @@ def test_a_picture_that_the_browser_cannot_show_and_one_that_is_none(page: Page,
     page.set_input_files("#files", tmp_path / "meter.tif")
     expect(page.locator("#answer")).to_have_text("04732")
     assert page.locator("#picture").evaluate("picture => picture.naturalWidth") > 0
+
+
+def test_a_picture_that_comes_late_is_not_shown_over_another(page: Page, tmp_path: Path) -> None:
+    with Image.open(EXAMPLES / "page.jpg") as picture:
+        picture.save(tmp_path / "scan.tiff")
+    late: list[Route] = []
+    page.route("**/v1/draw*", lambda route: late.append(route))
+    page.set_input_files("#files", tmp_path / "scan.tiff")  # which the browser cannot show: the service draws it
+    while not late:
+        page.wait_for_timeout(20)
+    page.set_input_files("#files", EXAMPLES / "meter.jpg")
+    expect(page.locator("#answer")).to_have_text("04732")
+    for route in late:
+        route.continue_()
+    page.wait_for_timeout(1500)
+    assert page.evaluate("document.querySelector('#picture').naturalWidth") == Image.open(EXAMPLES / "meter.jpg").width
+    expect(page.locator("#answer")).to_have_text("04732")
 
 
 def test_each_digit_is_looked_at_by_the_keyboard_alone(page: Page) -> None:

@@ -140,11 +140,13 @@ async function changed() {
 /** Show the form as its fields are placed on it: the picture, or the frame in it. */
 async function display() {
   const image = element("picture");
+  const [wanted, corners] = [form, template.corners];
   element("frame").hidden = false;
   image.alt = form.name;
   try {
-    if (template.corners === "find") await showFile(image, await shown("sheet", form));
-    else if (!(await showFile(image, form))) await showFile(image, await shown("draw", form));
+    if (corners !== "find" && (await showFile(image, wanted))) return;
+    const drawn = await shown(corners === "find" ? "sheet" : "draw", wanted);
+    if (form === wanted && template.corners === corners) await showFile(image, drawn); // else something else is wanted meanwhile
   } catch (error) {
     tell(error);
   }

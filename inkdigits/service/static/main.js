@@ -110,7 +110,9 @@ async function display(file) {
   element("canvas").hidden = true;
   picture.hidden = false;
   picture.alt = file.name;
-  if (!(await showFile(picture, file))) await showFile(picture, await shown("draw", file));
+  if (await showFile(picture, file)) return;
+  const drawn = await shown("draw", file);
+  if (source === file) await showFile(picture, drawn); // else another one has been chosen meanwhile
 }
 
 async function readPicture(file) {
@@ -183,8 +185,10 @@ about().then((service) => {
 
 element("explain").addEventListener("click", async () => {
   const steps = element("steps");
+  const number = asked;
   try {
     const blob = await shown("explain", await picture());
+    if (number !== asked) return;
     URL.revokeObjectURL(steps.src);
     steps.src = URL.createObjectURL(blob);
     steps.hidden = false;
