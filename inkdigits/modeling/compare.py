@@ -114,6 +114,8 @@ class Comparison:
             correct = self.correct(number)
             figures = metrics.accuracy_summary(int(correct.sum()), len(correct))
             known = {"name": name, **figures, "kilobytes": self.kilobytes[number], "images_per_s": self.images_per_s[number]}
+            copies = self.evaluations[number].copies
+            known["training_images_among_them"] = None if copies is None else int(copies.sum())
             if number:
                 better, worse = int((correct & ~first).sum()), int((first & ~correct).sum())
                 known |= {"right_where_first_errs": better, "wrong_where_first_is_right": worse, "p": mcnemar(better, worse)}

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from inkdigits.config import Project
-from inkdigits.errors import UsageError
+from inkdigits.errors import LeakageWarning, UsageError
 from inkdigits.modeling.compare import compare, mcnemar, overview, overview_table
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import TrainResult, train
@@ -94,6 +95,26 @@ def test_a_page_shows_where_they_differ(project: Project, small: Path, tmp_path:
         assert label == str(found.evaluations[0].targets[place])
         assert answers[1::2] == predicted
         assert answers[::2] == ["right" if one == label else "wrong" for one in predicted]
+
+
+def test_a_page_says_whose_training_images_are_among_them(project: Project, small: Path, tmp_path: Path) -> None:
+    with pytest.warns(LeakageWarning):
+        found = compare(["weak", "better"], f"idx:{small}", "train", project)
+    assert [model["training_images_among_them"] for model in found.to_dict()["models"]] == [len(found.correct(0))] * 2
+    make_comparison(found, tmp_path / "c.html")
+    assert f"{len(found.correct(0))} of these images are training images of better" in (tmp_path / "c.html").read_text()
+
+
+def test_a_report_names_every_setting_that_repeats_the_run(
+    project: Project, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inkdigits.plots.FIGURES", dict(list(FIGURES.items())[:1]))
+    settings = TrainSettings("fast", data=f"idx:{small}", epochs=1, start="weak", teachers=("better",), run="child")
+    train(settings, project)
+    page = make_report("child", project=project).read_text()
+    assert "--from weak --teacher better --run child" in page
+    shutil.rmtree(Run.named("child", project).folder)
+    (project.reports / "child.html").unlink()
 
 
 def test_a_model_and_its_copy_cannot_be_told_apart(project: Project, small: Path) -> None:
