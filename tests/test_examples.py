@@ -15,7 +15,7 @@ def test_the_demo_reads_its_own_pictures() -> None:
     told = subprocess.run([sys.executable, DOCS / "read_examples.py"], capture_output=True, text=True)
     assert told.returncode == 0, told.stderr
     assert sum(map(str.isdigit, "".join(line for line in told.stdout.splitlines() if line[0] == " "))) >= 80
-    assert told.stdout.count("?") <= 3
+    assert told.stdout.count("?") <= 5
 
 
 @pytest.mark.parametrize(

@@ -180,10 +180,10 @@ def score(
     output: Path | None,
     draw: Path | None,
 ) -> int:
-    """Say how well the reader reads one's own pictures, which a FOLDER holds.
+    """Measure the reader on one's own pictures.
 
-    Either labels.csv names them, with the columns file and text, and perhaps mode, group, page and box; or they lie in folders
-    named 0 to 9, a digit each. An export of corrections is such a folder.
+    A FOLDER holds them. Either labels.csv names them, with the columns file and text, and perhaps mode, group, page and
+    box; or they lie in folders named 0 to 9, a digit each. An export of corrections is such a folder.
 
     \b
     Example: inkdigits score my-numbers/ --mode line

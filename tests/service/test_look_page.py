@@ -176,7 +176,7 @@ def test_pictures_are_read_without_a_service(alone: Page, tmp_path: Path) -> Non
         alone.set_input_files("#files", tmp_path / "line.png")
         expect(alone.locator("#answer")).to_have_text(re.compile("^" + "".join(f"[{digit}?]" for digit in text) + "$"))
         doubts += alone.locator("#answer").inner_text().count("?")
-    assert doubts <= 2
+    assert doubts <= 4  # of 25, on a photo in half shadow, without the networks that read lines
     (tmp_path / "notes.png").write_text("no picture")
     alone.set_input_files("#files", tmp_path / "notes.png")
     expect(alone.locator("#told")).to_have_text("notes.png is no picture that this browser can open.")
