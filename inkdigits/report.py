@@ -41,7 +41,7 @@ def make_report(name: str, data: str | None = None, project: Project | None = No
     project = project or Project.current()
     run = load_run(name, data, project)
     figures = [
-        {"name": path.stem.replace("_", " "), "caption": caption, "source": _data_uri(path)}
+        {"name": path.stem.replace("_", " "), "caption": caption, "source": _data_uri(path.read_bytes())}
         for path, caption in draw_all(run, project.reports / "figures")
     ]
     target = output or project.reports / f"{name}.html"
@@ -64,7 +64,7 @@ def make_comparison(found: Comparison, output: Path) -> None:
     first = found.evaluations[0]
     images = [
         {
-            "source": _png(255 - first.images[place]),
+            "source": _data_uri(_png(255 - first.images[place])),
             "label": first.task.classes[first.targets[place]],
             "answers": [
                 {"label": first.task.classes[one.predicted[place]], "right": bool(right)}
@@ -85,10 +85,10 @@ def make_comparison(found: Comparison, output: Path) -> None:
     )
 
 
-def _png(image: NDArray[np.uint8]) -> str:
+def _png(image: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return file.getvalue()
 
 
 def _write(path: Path, template: str, **content: Any) -> None:
@@ -100,5 +100,5 @@ def _write(path: Path, template: str, **content: Any) -> None:
         file.write(page)
 
 
-def _data_uri(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Any, cast
 
@@ -81,6 +82,16 @@ class Scored:
         """The true digits."""
         return digits_of(self.picture.text)
 
+    @cached_property
+    def pairs_of_best(self) -> list[Pair]:
+        """The true digits beside the best guess."""
+        return aligned(self.true, self.best)
+
+    @cached_property
+    def pairs_answered(self) -> list[Pair]:
+        """The true digits beside what was answered."""
+        return aligned(self.true, self.answered)
+
     @property
     def exact(self) -> bool:
         """Whether the best guess has the true digits, no more and no fewer; of what holds none: whether none is answered."""
@@ -108,7 +119,7 @@ class Score:
     def to_dict(self) -> dict[str, Any]:
         """All figures, for programs."""
         groups = sorted({one.picture.group for one in self.scored if one.picture.group is not None})
-        best = Counter(pair for one in self.scored for pair in aligned(one.true, one.best))
+        best = Counter(pair for one in self.scored for pair in one.pairs_of_best)
         return {
             "name": self.name,
             **_figures(self.scored),
@@ -168,7 +179,7 @@ def _number(count: int, what: str) -> str:
 
 def _figures(scored: Sequence[Scored]) -> dict[str, Any]:
     exact, digits = sum(one.exact for one in scored), sum(len(one.true) for one in scored)
-    edits = sum(true != read for one in scored for true, read in aligned(one.true, one.best))
+    edits = sum(true != read for one in scored for true, read in one.pairs_of_best)
     pairs = Counter(
         "invented" if true is None and read != UNSURE
         else "unsure" if read == UNSURE
@@ -176,7 +187,7 @@ def _figures(scored: Sequence[Scored]) -> dict[str, Any]:
         else "right" if true == read
         else "wrong"
         for one in scored
-        for true, read in aligned(one.true, one.answered)
+        for true, read in one.pairs_answered
     )  # fmt: skip
     answered = pairs["right"] + pairs["wrong"]
     with_signs = [one for one in scored if digits_of(one.picture.text) != "".join(one.picture.text.split())]
