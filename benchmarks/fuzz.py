@@ -210,12 +210,16 @@ def odd_array(rng: np.random.Generator) -> np.ndarray:
 
 
 def pictures(rng: np.random.Generator) -> None:
-    """Read a damaged file, or an odd array."""
+    """Read a damaged file, or an odd array, and draw its pages."""
     files = whole_files()
     source = harmed(files[int(rng.integers(len(files)))], rng) if rng.random() < 0.75 else odd_array(rng)
     reading = reader().read(source, MODES[int(rng.integers(4))])
     assert reading.text.count("\n") == reading.best_text.count("\n")
     assert inkdigits.Reading.from_dict(json.loads(json.dumps(reading.to_dict(), allow_nan=False))).text == reading.text
+    for page in reading.pages:
+        assert reading.draw(page.number).mode == "RGB"
+    if rng.random() < 0.1:
+        reader().explain(reading)
 
 
 def templates(rng: np.random.Generator) -> None:

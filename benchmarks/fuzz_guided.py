@@ -3,8 +3,8 @@
     pip install atheris
     python benchmarks/fuzz_guided.py [-max_total_time=3600] [CORPUS]
 
-The first byte of an input chooses who gets the rest: a file of data, a template, a description, a name. Options are
-libFuzzer's. Whatever comes of it must be an answer or an InkdigitsError; else the input is written to a file, ``crash-…``,
+The first byte of an input chooses who gets the rest: a file of data, a picture, a template, a description, a name. Options
+are libFuzzer's. Whatever comes of it must be an answer or an InkdigitsError; else the input is written to a file, ``crash-…``,
 and the run ends. Needs inkdigits[train].
 """
 
@@ -22,9 +22,10 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["inkdigits"]):
-    from inkdigits import dataset, files, formats
+    from inkdigits import dataset, files, formats, images
     from inkdigits.errors import InkdigitsError
     from inkdigits.forms.template import Template
+    from inkdigits.limits import Limits
     from inkdigits.modeling.meta import checked
     from inkdigits.reading.reading import Reading
     from inkdigits.reading.values import value_of
@@ -33,8 +34,11 @@ with atheris.instrument_imports(include=["inkdigits"]):
 import csv
 
 import numpy as np
+from PIL import Image
 
 FOLDER = Path(tempfile.mkdtemp(prefix="inkdigits-fuzz-"))
+#: Pixels of the longer side of a picture that is looked at; smaller than those that it is made of.
+LONGEST = 100
 
 
 def written(content: bytes, name: str) -> Path:
@@ -82,6 +86,18 @@ def reading(content: bytes) -> None:
     Reading.from_dict(files.read_json(written(content, "r.json")))
 
 
+def picture(content: bytes) -> None:
+    """What is read and what is looked at are the same pages."""
+    limits = Limits(pixels=1_000_000, pages=3)
+    read = [page.shape[::-1] for page in images.pages(content, limits)]
+    seen = [page.size for page in images.shown(content, LONGEST, limits)]
+    assert len(read) == len(seen)
+    for size, (width, height) in zip(read, seen, strict=True):
+        scale = min(1, LONGEST / max(size))
+        assert abs(width - size[0] * scale) <= 1
+        assert abs(height - size[1] * scale) <= 1
+
+
 def value(content: bytes) -> None:
     value_of(content.decode("utf-8", "replace"))
 
@@ -94,7 +110,7 @@ def name(content: bytes) -> None:
 
 
 TARGETS: tuple[Callable[[bytes], None], ...] = (
-    *(idx, packed_idx, kaggle, predictions, arrays, template, field, meta, reading, value, name),
+    *(idx, packed_idx, kaggle, predictions, arrays, template, field, meta, reading, value, name, picture),
 )
 
 
@@ -130,6 +146,12 @@ def seeds(folder: Path) -> None:
     ]
     for number, content in enumerate(whole):
         (folder / f"seed-{number}").write_bytes(bytes([number]) + content)
+    for form, mode in zip(
+        ("PNG", "PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP"), ("RGBA", "I;16", "RGB", "L", "RGB", "P", "L"), strict=True
+    ):
+        file = io.BytesIO()
+        Image.new(mode, (150, 60), 9).save(file, form)
+        (folder / f"picture-{form}-{mode[0]}").write_bytes(bytes([TARGETS.index(picture)]) + file.getvalue())
     for number, content in enumerate(templates):
         (folder / f"template-{number}").write_bytes(bytes([TARGETS.index(template)]) + content)
 
