@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,12 @@ class Results:
         return sorted(self.runs.get(key, []), key=lambda run: int(run["seed"]))
 
     def missing(self, key: str, seeds: Iterable[int]) -> list[int]:
-        """Which of the seeds have not been run yet."""
-        return sorted(set(seeds) - {run["seed"] for run in self.of(key)})
+        """Which of the seeds have not been run yet; how many have, and how to run them anew, is said."""
+        wanted, done = set(seeds), {run["seed"] for run in self.of(key)}
+        if known := wanted & done:
+            told = f"{key}: {len(known)} of {len(wanted)} runs are in {self.path.name}, and are not run again"
+            print(f"{told} (delete {self.path} to measure anew)", file=sys.stderr)
+        return sorted(wanted - done)
 
     def add(self, key: str, run: Run) -> None:
         """Keep a run, in place of one of the same seed; the file is written whole or not at all."""

@@ -7,15 +7,15 @@ from dataclasses import replace
 from inkdigits import dataset, preparation, sources
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset, Split
-from inkdigits.splits import SPLIT_SEED, held_out
+from inkdigits.splits import SPLIT_SEED, SPLIT_VERSION, held_out
 
 
 def make_features(source: str, project: Project | None = None, transpose: bool = False) -> Dataset:
     """Network inputs of a source, split into train, validation and test, kept under ``data/processed``.
 
     The splits are those of the source; the training split gives one image in twelve to validation, the same ones
-    every time (MNIST: 55,000 and 5,000); where the writers are known, it gives one writer in twelve. MNIST's images pass
-    through unchanged.
+    every time (MNIST: 55,000 and 5,000), and copies of an image stay together; where the writers are known, it gives one
+    writer in twelve. MNIST's images pass through unchanged.
 
     Args:
         source: See ``inkdigits.sources``.
@@ -31,7 +31,8 @@ def make_features(source: str, project: Project | None = None, transpose: bool =
     """
     project = project or Project.current()
     interim = sources.prepare(source, project, transpose)
-    made_from = {"preparation": preparation.VERSION, "split_seed": SPLIT_SEED, "interim": interim.fingerprints()}
+    versions = {"preparation": preparation.VERSION, "split": SPLIT_VERSION}
+    made_from = {**versions, "split_seed": SPLIT_SEED, "interim": interim.fingerprints()}
     target = project.processed / f"{sources.find(source, transpose).slug}.npz"
     return dataset.kept(target, made_from, lambda: _network_inputs(interim))
 

@@ -171,6 +171,13 @@ def _bar(path: Path) -> tqdm[Any]:
 def _kaggle_columns(path: Path, header: str) -> list[str]:
     """The columns' names; raises a DataError where they are not Kaggle's."""
     names = [name.strip().strip('"') for name in header.strip().split(",")]
+    if names == [""]:
+        raise DataError(f"{path} is empty: download it again")
+    if all(map(_is_number, names)):
+        raise DataError(
+            f"{path} begins with numbers: put a row of the columns' names above them, label,pixel0,…,pixel783 (without label"
+            " where there are none)"
+        )
     wanted = ["label", *PIXEL_COLUMNS] if names[0] == "label" else PIXEL_COLUMNS
     for column, (found, name) in enumerate(zip(names, wanted, strict=False), start=1):
         if found != name:
@@ -181,6 +188,14 @@ def _kaggle_columns(path: Path, header: str) -> list[str]:
     if len(names) != len(wanted):
         raise DataError(f"{path} has {len(names)} columns, not {len(wanted)} (… to pixel783): export it again with all of them")
     return names
+
+
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse_rows(path: Path, lines: list[str], columns: list[str], rows_before: int) -> NDArray[np.uint8]:

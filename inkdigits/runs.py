@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,33 @@ class Run:
     def checkpoint(self, network: str = "model") -> Path:
         """The state of a training that is not finished."""
         return self.folder / ("checkpoint.pt" if network == "model" else f"{network}-checkpoint.pt")
+
+    def is_stopped(self) -> bool:
+        """Whether there is a training to go on with."""
+        return any(self.folder.glob("*checkpoint.pt"))
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other trainings away from the run.
+
+        Raises:
+            UsageError: One is writing to it at this moment.
+        """
+        from filelock import FileLock, Timeout
+
+        place = self.folder.with_name(f".{self.name}.lock")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(place).acquire(timeout=0)
+        except Timeout:
+            raise UsageError(
+                f"another training is writing to {self.folder}: wait for its end, or give another name with --run"
+            ) from None
+        with lock:
+            try:
+                yield
+            finally:
+                place.unlink(missing_ok=True)  # while it is held, so that nobody else's goes
 
     @property
     def tensorboard(self) -> Path:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from inkdigits import dataset, sources
 from inkdigits.config import Project
@@ -32,15 +33,36 @@ def test_mnist_is_split_55_to_5_and_nothing_is_lost(home: Project, mnist: Datase
 @settings(deadline=None, max_examples=50)
 @given(labels=st.lists(st.integers(0, 9), min_size=2, max_size=300), share=st.floats(0.01, 0.99), seed=st.integers(0, 99))
 def test_every_label_gives_its_share(labels: list[int], share: float, seed: int) -> None:
-    images = np.arange(len(labels), dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
+    images = _numbered(len(labels))
     part = Split(images, np.array(labels))
     rest, chosen = held_out(part, share, seed)
-    assert sorted([*rest.images[:, 0, 0], *chosen.images[:, 0, 0]]) == sorted(images[:, 0, 0])
+    assert sorted([*_numbers(rest), *_numbers(chosen)]) == list(range(len(labels)))
     for label in set(labels):
         assert chosen.labels is not None
         assert abs((chosen.labels == label).sum() - share * labels.count(label)) <= 1
     same = held_out(part, share, seed)[1]
     np.testing.assert_array_equal(same.images, chosen.images)
+
+
+@settings(deadline=None, max_examples=50)
+@given(originals=st.lists(st.integers(0, 40), min_size=2, max_size=300), share=st.floats(0.01, 0.99), seed=st.integers(0, 99))
+def test_copies_of_an_image_stay_together(originals: list[int], share: float, seed: int) -> None:
+    """Also where their labels contradict each other."""
+    images = _numbered(41)[originals]
+    rest, chosen = held_out(Split(images, np.arange(len(images)) % 10), share, seed)
+    assert not set(_numbers(rest)) & set(_numbers(chosen))
+    assert sorted([*_numbers(rest), *_numbers(chosen)]) == sorted(originals)
+
+
+def _numbered(count: int) -> NDArray[np.uint8]:
+    """Images that differ, with their numbers in their first two pixels."""
+    images = np.zeros((count, 28, 28), np.uint8)
+    images[:, 0, 0], images[:, 0, 1] = np.divmod(np.arange(count), 256)
+    return images
+
+
+def _numbers(part: Split) -> list[int]:
+    return [int(number) for number in part.images[:, 0, :2].astype(int) @ [256, 1]]
 
 
 def test_a_share_outside_its_range() -> None:

@@ -143,8 +143,9 @@ def test_ragged_rows_are_named(tmp_path: Path, value: str) -> None:
         ("label,pixel0,pixel2", "column 3 is headed 'pixel2', not 'pixel1'"),
         (HEADER.removesuffix(",pixel783"), "has 784 columns, not 785"),
         (HEADER + ",pixel784", "has 786 columns, not 785"),
-        ("", "column 1 is headed ''"),
-        ("1,0,0", "column 1 is headed '1'"),
+        ("", "is empty"),
+        ("1,0,0", "begins with numbers"),
+        ("id,pixel0", "column 1 is headed 'id', not 'pixel0'"),
     ],
 )
 def test_missing_columns_are_named(tmp_path: Path, header: str, message: str) -> None:

@@ -54,8 +54,9 @@ def train(resume: bool, overwrite: bool, tensorboard: bool, **settings: Any) -> 
     with require("train"):
         from inkdigits.modeling.settings import TrainSettings
         from inkdigits.modeling.train import train as step
-    with logging_redirect_tqdm(), _told_how_to_go_on():
-        result = step(TrainSettings(**settings), resume=resume, tensorboard=tensorboard, overwrite=overwrite)
+    chosen = TrainSettings(**settings)
+    with logging_redirect_tqdm(), _told_how_to_go_on(chosen.run_name()):
+        result = step(chosen, resume=resume, tensorboard=tensorboard, overwrite=overwrite)
     accuracy, seconds = result.meta["validation"]["accuracy"], result.meta["training_seconds"]
     click.echo(
         f"{result.run.model()}  {result.meta['parameters']:,d} parameters, {seconds:.1f} s of training,"
@@ -94,17 +95,22 @@ def train_reader(resume: bool, overwrite: bool, **settings: Any) -> None:
     with require("train"):
         from inkdigits.modeling.train_reader import ReaderSettings
         from inkdigits.modeling.train_reader import train_reader as step
-    with logging_redirect_tqdm(), _told_how_to_go_on():
+    with logging_redirect_tqdm(), _told_how_to_go_on(settings["run"]):
         click.echo(step(ReaderSettings(**settings), resume=resume, overwrite=overwrite).folder)
 
 
 @contextmanager
-def _told_how_to_go_on() -> Iterator[None]:
-    """Say on Ctrl-C that nothing is lost."""
+def _told_how_to_go_on(run: str) -> Iterator[None]:
+    """Say on Ctrl-C that nothing is lost, where something is there."""
+    from inkdigits.runs import Run
+
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("inkdigits: the same command with --resume goes on after the last whole epoch", err=True)
+        if Run.named(run).is_stopped():
+            click.echo("inkdigits: the same command with --resume goes on after the last whole epoch", err=True)
+        else:
+            click.echo("inkdigits: no epoch was finished, and nothing is kept: the same command begins anew", err=True)
         raise
 
 

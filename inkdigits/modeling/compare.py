@@ -22,6 +22,8 @@ from inkdigits.runs import Run
 
 #: Images are predicted for so long to tell the speed, and so many at once.
 _SECONDS, _BATCH = 0.5, 512
+#: A smaller probability of the test is told as smaller than this.
+_LEAST_P = 1e-15
 
 
 def overview(project: Project | None = None) -> list[dict[str, Any]]:
@@ -31,9 +33,9 @@ def overview(project: Project | None = None) -> list[dict[str, Any]]:
         project: Where; by default the current one.
 
     Returns:
-        of each ``name``, ``task``, ``data``, ``recipe``, ``validation`` and ``test`` (as ``meta.json`` has them; None where
-        that was not measured), ``parameters``, ``kilobytes`` and ``trained``, a date as ISO 8601; of one that is damaged its
-        ``fault`` instead.
+        of each ``name``, ``task``, ``data``, ``recipe``, ``epochs``, ``seed``, ``validation`` and ``test`` (as ``meta.json``
+        has them; None where that was not measured), ``from`` and ``teachers``, the runs that it has learnt from,
+        ``parameters``, ``kilobytes`` and ``trained``, a date as ISO 8601; of one that is damaged its ``fault`` instead.
     """
     found = []
     for run in sorted(Run.all(project), key=lambda run: -run.model().stat().st_mtime_ns):
@@ -45,21 +47,27 @@ def overview(project: Project | None = None) -> list[dict[str, Any]]:
         except ModelError as error:
             found.append({**known, "fault": str(error)})
             continue
-        told = {key: meta.get(key) for key in ("task", "recipe", "validation", "test", "parameters")}
-        found.append({**known, **told, "data": meta["data"]["source"]})
+        told = {key: meta.get(key) for key in ("task", "recipe", "seed", "validation", "test", "parameters")}
+        learnt = {"from": meta["settings"].get("start"), "teachers": [teacher["run"] for teacher in meta.get("teachers", [])]}
+        epochs = meta.get("training", {}).get("epochs")
+        found.append({**known, **told, **learnt, "epochs": epochs, "data": meta["data"]["source"]})
     return found
 
 
 def overview_table(runs: Sequence[dict[str, Any]]) -> str:
     """The same for people."""
-    rows = [("run", "task", "data", "recipe", "validation, %", "test, %", "kB", "trained")]
+    learnt = any(run.get("from") or run.get("teachers") for run in runs)
+    names = ("run", "task", "data", "recipe", *(["learnt from"] if learnt else []), "epochs", "seed")
+    rows: list[tuple[str, ...]] = [(*names, "validation, %", "test, %", "kB", "trained")]
     for run in runs:
+        size_and_date = (str(run["kilobytes"]), run["trained"])
         if "fault" in run:
-            rows.append((run["name"], "damaged", "", "", "", "", str(run["kilobytes"]), run["trained"]))
+            rows.append((run["name"], "damaged", *[""] * len(names), *size_and_date))
             continue
-        figures = (_accuracy(run["validation"]), _accuracy(run["test"]))
-        rows.append((run["name"], run["task"], run["data"], run["recipe"], *figures, str(run["kilobytes"]), run["trained"]))
-    return _aligned(rows, left=4)
+        origin = [", ".join(filter(None, (run["from"], *run["teachers"])))] if learnt else []
+        what = (run["name"], run["task"], run["data"], run["recipe"], *origin, str(run["epochs"]), str(run["seed"]))
+        rows.append((*what, _accuracy(run["validation"]), _accuracy(run["test"]), *size_and_date))
+    return _aligned(rows, left=5 if learnt else 4)
 
 
 def _accuracy(found: dict[str, Any] | None) -> str:
@@ -132,7 +140,7 @@ class Comparison:
         rows = [("model", "accuracy, %", "wrong", "better", "worse", "p", "kB", "images/s")]
         for model in found["models"]:
             against = (
-                [f"{model['right_where_first_errs']}", f"{model['wrong_where_first_is_right']}", f"{model['p']:.2g}"]
+                [f"{model['right_where_first_errs']}", f"{model['wrong_where_first_is_right']}", _probability(model["p"])]
                 if "p" in model
                 else ["", "", ""]
             )
@@ -155,11 +163,15 @@ def _verdict(first: str, model: dict[str, Any]) -> str:
     if better == worse:
         return f"{model['name']} and {first} are right equally often."
     which = "better" if better > worse else "worse"
-    sure = f"is {which} than {first} (McNemar's test, p = {p:.2g})"
+    sure = f"is {which} than {first} (McNemar's test, p {_probability(p) if p < _LEAST_P else f'= {p:.2g}'})"
     if p < 0.05:
         return f"{model['name']} {sure}."
     chance = f"chance alone would part them as far in {100 * p:.0f} of 100 cases"
     return f"{model['name']} cannot be told from {first} on these images: {chance}."
+
+
+def _probability(p: float) -> str:
+    return f"{p:.2g}" if p >= _LEAST_P else f"< {_LEAST_P:g}"
 
 
 def mcnemar(better: int, worse: int) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from inkdigits import formats, images, preparation
+from inkdigits import formats, images, preparation, sources
 from inkdigits.config import Project
 from inkdigits.errors import DataError, ImageError, UsageError
 from inkdigits.files import as_cell, atomic, in_order, printable
@@ -98,9 +98,18 @@ def predict(source: Path, model: str | Path | None = None, project: Project | No
     elif source.suffix.lower() in images.SUFFIXES:
         raise DataError(f"{source} is a picture: name its folder, or read it with 'inkdigits read --mode digit {source}'")
     else:
+        _check_no_source(source)
         inputs = preparation.prepare_batch(_read_file(source))
         names = [str(i) for i in range(1, len(inputs) + 1)]
     return Predictions(names, classifier.task.classes, classifier.predict_proba(inputs), faults)
+
+
+def _check_no_source(path: Path) -> None:
+    kind, _, location = str(path).partition(":")
+    if kind in sources.SOURCES and not path.exists():
+        raise UsageError(
+            f"{path} is the name of a source: give the file or the folder itself{f', {location}' if location else ''}"
+        )
 
 
 def _read_file(path: Path) -> NDArray[np.uint8]:

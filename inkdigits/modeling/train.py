@@ -65,8 +65,8 @@ def train(
         overwrite: Begin anew, in the place of what the run holds.
 
     Raises:
-        UsageError: A setting does not exist or lies outside its range; or the run is there with other ones, was stopped, or is
-            a reader's.
+        UsageError: A setting does not exist or lies outside its range; or the run is there with other ones, was stopped, is
+            being trained, or is a reader's.
         DataError: The data cannot be had or have no labels.
         ModelError: A teacher or the run to start from is missing, or the stopped run's checkpoint is damaged.
         MissingExtraError: TensorBoard is asked for and not installed.
@@ -76,32 +76,33 @@ def train(
     plan, target_task = settings.resolved_recipe(), task(settings.task)
     run = Run.named(settings.run_name(), project)
     run.check_free_for("model")
-    data = make_features(settings.data, project, settings.transpose)
-    teachers = _teachers(settings, target_task, project)
-    objective = Classification(
-        plan, target_task, data, settings.seed, settings.device, [teacher.network for teacher in teachers]
-    )
-    if settings.start is not None:
-        _start_from(run.start(settings.start, project), objective.network)
-    identity = _identity(settings, plan, data, objective, teachers)
-    if not overwrite and (finished := _finished(run, identity)):
-        return finished
-    if not (resume or overwrite):
-        run.check_unused("model")
-    loop = TrainingLoop(objective, schedule_of(plan), run, seed=settings.seed, identity=identity, tensorboard=tensorboard)
-    if resume:
-        loop.restore()
-    loop.train()
-    network = objective.calibrated(loop.network)
-    meta = _meta(settings, plan, loop, objective, network, data)
-    meta["teachers"] = [{"run": teacher.name, "data": teacher.data} for teacher in teachers]
-    run.quantized_model.unlink(missing_ok=True)  # it would be that of an earlier run
-    save_weights(network, run.weights())
-    export_classifier(network, target_task, run.model())
-    meta["model_sha256"], meta["files"] = sha256_file(run.model()), run.hashes()
-    run.write_meta(meta)
-    loop.finish()
-    return TrainResult(run, run.meta())
+    with run.claimed():
+        data = make_features(settings.data, project, settings.transpose)
+        teachers = _teachers(settings, target_task, project)
+        objective = Classification(
+            plan, target_task, data, settings.seed, settings.device, [teacher.network for teacher in teachers]
+        )
+        if settings.start is not None:
+            _start_from(run.start(settings.start, project), objective.network, settings.recipe)
+        identity = _identity(settings, plan, data, objective, teachers)
+        if not overwrite and (finished := _finished(run, identity)):
+            return finished
+        if not (resume or overwrite):
+            run.check_unused("model")
+        loop = TrainingLoop(objective, schedule_of(plan), run, seed=settings.seed, identity=identity, tensorboard=tensorboard)
+        if resume:
+            loop.restore()
+        loop.train()
+        network = objective.calibrated(loop.network)
+        meta = _meta(settings, plan, loop, objective, network, data)
+        meta["teachers"] = [{"run": teacher.name, "data": teacher.data} for teacher in teachers]
+        run.quantized_model.unlink(missing_ok=True)  # it would be that of an earlier run
+        save_weights(network, run.weights())
+        export_classifier(network, target_task, run.model())
+        meta["model_sha256"], meta["files"] = sha256_file(run.model()), run.hashes()
+        run.write_meta(meta)
+        loop.finish()
+        return TrainResult(run, run.meta())
 
 
 def _identity(
@@ -141,9 +142,15 @@ def _finished(run: Run, identity: dict[str, Any]) -> TrainResult | None:
     return TrainResult(run, meta)
 
 
-def _start_from(run: Run, network: DigitNet) -> None:
+def _start_from(run: Run, network: DigitNet, plan: str) -> None:
     """Put another run's weights into a network; its temperature is fitted anew."""
-    load_weights(network, run.weights())
+    try:
+        load_weights(network, run.weights())
+    except ModelError as error:
+        known = run.meta().get("recipe", plan)
+        if known == plan:
+            raise
+        raise ModelError(f"{run.folder} is of the recipe {known}, with other layers: add --recipe {known}") from error
     network.temperature.fill_(1.0)
     network.temperature_power.fill_(0.0)
 

@@ -123,35 +123,36 @@ def train_reader(
         DataError: The data cannot be had.
         MissingExtraError: The extra ``fonts`` is not installed.
         ModelError: The run to start from is missing, or a checkpoint is damaged.
-        UsageError: The run holds such networks already, was trained with other settings, is a classifier's, or is to start from
-            itself.
+        UsageError: The run holds such networks already, was trained with other settings, is being trained, is a classifier's,
+            or is to start from itself.
     """
     check_one_of(resume, overwrite)
     project = project or Project.current()
     run = Run.named(settings.run, project)
     run.check_free_for(*NETWORKS)
-    data = make_features(settings.data, project)
-    start = None if settings.start is None else run.start(settings.start, project)
-    meta = run.meta() if settings.only or resume else {}
-    splits = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
-    meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
-    chosen = [name for name in NETWORKS if settings.only in (None, name)]
-    fonts.every_face()  # or the error that they are missing
-    identities = {name: _identity(settings, name, splits, start) for name in chosen}  # all faults before any work
-    if resume:
-        _check_resumable(run, meta, identities)
-    elif not overwrite:
-        run.check_unused(*chosen)
-    else:
-        for name in chosen:
-            run.checkpoint(name).unlink(missing_ok=True)  # of an earlier training
-    for name, identity in identities.items():
-        if resume and _is_finished(run, name, meta, identity):
-            continue
-        loop, meta[name] = _train(settings, name, data, run, identity, start, resume)
-        run.write_meta(meta)
-        loop.finish()
-    return run
+    with run.claimed():
+        data = make_features(settings.data, project)
+        start = None if settings.start is None else run.start(settings.start, project)
+        meta = run.meta() if settings.only or resume else {}
+        splits = {name: split.fingerprint() for name, split in data.splits.items() if name != "test"}
+        meta["data"] = {"source": settings.data, "transpose": False, "splits": splits}
+        chosen = [name for name in NETWORKS if settings.only in (None, name)]
+        fonts.every_face()  # or the error that they are missing
+        identities = {name: _identity(settings, name, splits, start) for name in chosen}  # all faults before any work
+        if resume:
+            _check_resumable(run, meta, identities)
+        elif not overwrite:
+            run.check_unused(*chosen)
+        else:
+            for name in chosen:
+                run.checkpoint(name).unlink(missing_ok=True)  # of an earlier training
+        for name, identity in identities.items():
+            if resume and _is_finished(run, name, meta, identity):
+                continue
+            loop, meta[name] = _train(settings, name, data, run, identity, start, resume)
+            run.write_meta(meta)
+            loop.finish()
+        return run
 
 
 def _identity(settings: ReaderSettings, name: Network, splits: dict[str, Any], start: Run | None) -> dict[str, Any]:

@@ -161,26 +161,37 @@ def test_ctrl_c_while_the_program_is_being_loaded(module: str) -> None:
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_nothing_half_written(small: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("recipe", "reached", "kept", "told"),
+    [
+        ("fast", "models/r/history.jsonl", {"checkpoint.pt", "history.jsonl"}, "--resume goes on after the last whole epoch"),
+        ("best", "models/.r.lock", set(), "no epoch was finished, and nothing is kept"),
+    ],
+)
+def test_ctrl_c_leaves_nothing_half_written(
+    small: Path, tmp_path: Path, recipe: str, reached: str, kept: set[str], told: str
+) -> None:
     import signal
     import time
 
     command = [sys.executable, "-m", "inkdigits", "train", "--data", f"idx:{small}", "--epochs", "50", "--run", "r"]
     process = subprocess.Popen(
-        command,
+        [*command, "--recipe", recipe],
         env=os.environ | {"INKDIGITS_PROJECT": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where the tests run in the background
     )
     deadline = time.monotonic() + 120
-    while not (tmp_path / "models" / "r" / "history.jsonl").exists() and time.monotonic() < deadline:
+    while not (tmp_path / reached).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
+    assert told in err
     assert err.splitlines()[-1] == "inkdigits: stopped"
-    assert {path.name for path in (tmp_path / "models" / "r").iterdir()} == {"checkpoint.pt", "history.jsonl"}
+    assert {path.name for path in (tmp_path / "models").glob("r/*")} == kept
+    assert not list((tmp_path / "models").glob(".*"))
 
 
 @pytest.mark.slow

@@ -110,7 +110,54 @@ WRONG = {
     "no gradient": ("gradients", "zero everywhere", [(DELTA, DELTA + " * 0")]),
     "divided twice": ("gradients", "too small", [(DELTA, DELTA + " / len(targets)")]),
     "stops halfway": ("learns", "% are right, 90 % are wanted", [("in range(epochs)", "in range(min(epochs, 2) * (lr != 3))")]),
-    "no shuffling": ("shuffles", "take them in a new order", [("rng.permutation(len(inputs))", "np.arange(len(inputs))")]),
+    "no shuffling": ("batches", "taken as they come", [("rng.permutation(len(inputs))", "np.arange(len(inputs))")]),
+    "one order for all epochs": (
+        "batches",
+        "the same in each epoch",
+        [
+            (
+                "        for _ in range(epochs):\n            order = rng.permutation(len(inputs))\n",
+                "        order = rng.permutation(len(inputs))\n        for _ in range(epochs):\n",
+            )
+        ],
+    ),
+    "the last mini-batch left out": (
+        "batches",
+        "8 examples in mini-batches of 5 make two steps",
+        [("range(0, len(inputs), batch_size)", "range(0, len(inputs) - batch_size + 1, batch_size)")],
+    ),
+    "examples drawn twice": (
+        "step",
+        "two epochs with all examples",
+        [("rng.permutation(len(inputs))", "rng.integers(len(inputs), size=len(inputs))")],
+    ),
+    "an example left out": (
+        "batches",
+        "a step with 5 of them and one with the 3 others",
+        [("order[start : start + batch_size]", "order[start : start + batch_size - (start > 0) * 3]")],
+    ),
+    "an order of its own": (
+        "batches",
+        "with the same seed differ",
+        [("rng = np.random.default_rng(seed)\n        targets", "rng = np.random.default_rng()\n        targets")],
+    ),
+    "always the same order": (
+        "batches",
+        "the same with every seed",
+        [("rng = np.random.default_rng(seed)\n        targets", "rng = np.random.default_rng(7)\n        targets")],
+    ),
+    "shuffled in place": (
+        "batches",
+        "the caller's inputs or labels are others",
+        [
+            (
+                "            order = rng.permutation(len(inputs))\n",
+                "            order = rng.permutation(len(inputs))\n"
+                "            inputs[:], targets = inputs[order], targets[order]\n            order = np.arange(len(inputs))\n",
+            )
+        ],
+    ),
+    "a threshold": ("predict", "leave out the threshold", [("[-1].argmax(axis=1)", "[-1].round().argmax(axis=1)")]),
     "learnt by heart": (
         "test",
         "learnt them by heart",
@@ -164,7 +211,7 @@ def test_wrong_solutions_fail_at_the_right_step_with_the_right_hint(
         monkeypatch.setattr("inkdigits.learn.exercise.check.STEPS", quicker)
     names = NAMES
     if name == "speed":  # the trainings before it would take a slow network a minute
-        shorter = tuple(step for step in steps.STEPS if step.name not in ("learns", "shuffles", "test"))
+        shorter = tuple(step for step in steps.STEPS if step.name not in ("learns", "test"))
         monkeypatch.setattr("inkdigits.learn.exercise.check.STEPS", shorter)
         names = tuple(step.name for step in shorter)
         monkeypatch.setattr("inkdigits.learn.exercise.check._TIMED", 1)
@@ -235,6 +282,20 @@ def test_a_class_of_submissions_becomes_a_table(tmp_path: Path, run_cli: Callabl
         ("bob", "0", "contract"),
     ]
     assert "too large" in rows[0]["hint"]
+
+
+def test_what_code_prints_stands_below_the_hint(tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
+    """Of the step that failed, whether by a wrong value or by an exception, and cut where it is long."""
+    wrong = (DELTA, DELTA.replace(" / len(targets)", "") + "\n        print('delta', delta.shape, end='\\x1b[2J\\n')")
+    _, out, _ = run_cli("learn", "check", submission(tmp_path / "a", wrong, (TRAIN, "        print('never')\n" + TRAIN)))
+    assert out.splitlines()[-2].startswith("  ✗ gradients: ")
+    assert out.splitlines()[-1] == "      your code prints: delta (8, 3) [2J"
+    loud = (TRAIN, "        for _ in range(10**5):\n            print('x' * 30)\n        raise ValueError('no')\n" + TRAIN)
+    _, out, _ = run_cli("learn", "check", submission(tmp_path / "b", loud))
+    step, *printed, last = out.splitlines()[-10:]
+    assert step == "  ✗ step: ValueError in line 34 of ann.py: no"
+    assert printed == ["      your code prints: " + "x" * 30] * 8
+    assert last == "      and more"
 
 
 def test_folders_without_submissions(tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:

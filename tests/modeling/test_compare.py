@@ -42,6 +42,7 @@ def test_what_there_is(project: Project) -> None:
     assert [fives["name"], better["name"], weak["name"]] == ["fives", "better", "weak"]
     assert (fives["task"], better["recipe"], weak["test"]) == ("is:5", "fast", None)
     assert better["validation"]["accuracy"] > weak["validation"]["accuracy"]
+    assert (better["epochs"], better["seed"], better["from"], better["teachers"]) == (5, 0, None, [])
     assert better["trained"].startswith("2001-09-")
     lines = overview_table(overview(project)).splitlines()
     assert len(lines) == 4
@@ -129,6 +130,17 @@ def test_mcnemar_is_the_exact_test(pair: tuple[int, int]) -> None:
     better, worse = pair
     wanted = binomtest(better, better + worse).pvalue if better + worse else 1
     assert mcnemar(better, worse) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_probability_too_small_for_numbers_is_told_as_such(project: Project, small: Path) -> None:
+    found = compare(["weak", "better"], f"idx:{small}", project=project)
+    first, second = found.evaluations
+    zeros = np.zeros(4000, int)
+    known = {"targets": zeros, "probabilities": None, "copies": None}
+    sure = replace(found, evaluations=[replace(first, predicted=zeros + 1, **known), replace(second, predicted=zeros, **known)])
+    assert sure.to_dict()["models"][1]["p"] == 0
+    assert sure.verdicts() == ["better is better than weak (McNemar's test, p < 1e-15)."]
+    assert "< 1e-15" in sure.to_table()
 
 
 def test_what_cannot_be_compared(project: Project, small: Path) -> None:

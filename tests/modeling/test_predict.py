@@ -80,6 +80,12 @@ def test_an_idx_file_of_labels_is_refused(tmp_path: Path) -> None:
         predict(tmp_path / "labels")
 
 
+@pytest.mark.parametrize(("name", "meant"), [("mnist", "itself$"), ("kaggle:train.csv", "itself, train.csv$")])
+def test_the_name_of_a_source_is_told_from_a_file(name: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is the name of a source: give the file or the folder {meant}"):
+        predict(Path(name))
+
+
 def test_pictures_of_a_csv_go_through_the_same_preparation(tmp_path: Path, digits: np.ndarray) -> None:
     moved = np.roll(255 - digits, 2, 1)
     np.savetxt(tmp_path / "t.csv", moved.reshape(-1, 784), "%d", ",", header=",".join(formats.PIXEL_COLUMNS), comments="")

@@ -172,6 +172,16 @@ def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(
         train(settings, project, resume=True)
 
 
+def test_two_trainings_never_write_to_one_run(few: Path, project: Project) -> None:
+    settings = TrainSettings("fast", data=f"idx:{few}", epochs=1, run="r")
+    with Run.named("r", project).claimed(), pytest.raises(UsageError, match=r"another training is writing to .*r: wait"):
+        train(settings, project)
+    with Run.named("other", project).claimed():
+        assert train(settings, project).run.model().exists()
+    with Run.named("reader", project).claimed(), pytest.raises(UsageError, match="another training is writing"):
+        train_reader(ReaderSettings(data=f"idx:{few}"), project)
+
+
 def test_resuming_a_finished_run_leaves_it(finished: tuple[TrainSettings, TrainResult], project: Project) -> None:
     settings, first = finished
     before = (first.folder / "model.onnx").stat().st_mtime_ns
@@ -457,7 +467,7 @@ def test_a_run_starts_from_the_weights_of_another(
     fresh = train(replace(settings, run="fresh", start=None), project)
     assert fresh.meta["validation"]["accuracy"] < 0.5
     assert train(settings, project, resume=True).meta == second.meta
-    with pytest.raises(ModelError, match="does not hold the weights of such a network"):
+    with pytest.raises(ModelError, match="is of the recipe fast, with other layers: add --recipe fast"):
         train(replace(settings, recipe="default"), project)
     with pytest.raises(ModelError, match="does not exist"):
         train(replace(settings, start="nobody"), project)

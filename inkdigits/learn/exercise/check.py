@@ -24,8 +24,8 @@ from inkdigits.learn.exercise.steps import STEPS, Step
 #: A student's file larger than this is no source code.
 _LARGEST_SOURCE = 1_000_000
 _MOST_SOURCES = 50
-#: Characters of what a student's code says.
-_LONGEST_HINT = 500
+#: Characters of what a student's code says, and lines of what it prints.
+_LONGEST_HINT, _MOST_LINES = 500, 8
 #: Bytes of an answer; the worker cannot write more.
 _LARGEST_ANSWER = 2_000_000
 #: Bytes of what describes the arrays of an answer, how many there may be, and of which types: plain numbers.
@@ -45,10 +45,11 @@ _BEYOND = {"ModuleNotFoundError", "FileNotFoundError", "PermissionError", "OSErr
 
 
 class Verdict(NamedTuple):
-    """A step's judgement: a hint if it has failed, else a figure to tell, which may be empty."""
+    """A step's judgement: a hint if it has failed, else a figure to tell, which may be empty; and what the code printed."""
 
     hint: str | None
     figure: str = ""
+    printed: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,11 @@ def _sources(folder: Path) -> dict[str, bytes]:
 
 
 class _FaultError(Exception):
-    """What kept the code from answering, in words for the student."""
+    """What kept the code from answering, in words for the student; and what it had printed."""
+
+    def __init__(self, message: str, printed: str = "") -> None:
+        super().__init__(message)
+        self.printed = printed
 
 
 def _asked(step: Step, sources: Mapping[str, bytes]) -> Verdict:
@@ -126,9 +131,13 @@ def _asked(step: Step, sources: Mapping[str, bytes]) -> Verdict:
             answer["seconds"] -= min(_seconds(_answer(step, _IDLE, question)) for _ in range(_TIMED))
         with np.errstate(all="ignore"):
             hint = step.hint(given, answer)
-        return Verdict(_plain(hint)) if hint else Verdict(None, step.figure(given, answer))
+        if hint:
+            return Verdict(
+                _plain(hint), printed=answer.get("printed", np.zeros(0, np.uint8)).tobytes().decode(errors="replace")
+            )
+        return Verdict(None, step.figure(given, answer))
     except _FaultError as fault:
-        return Verdict(_plain(str(fault)))
+        return Verdict(_plain(str(fault)), printed=fault.printed)
     except Exception as error:  # whatever the student's process has answered must not stop the check of the others
         return Verdict(_plain(f"its answer cannot be read ({type(error).__name__}: {error})"))
 
@@ -177,7 +186,7 @@ def _unpacked(content: bytes) -> dict[str, np.ndarray]:
         raise ValueError(f"it has more than {_LARGEST_ANSWER // 1_000_000} MB")
     about = json.loads(head)
     if isinstance(about, dict):
-        raise _FaultError(_explained(*(str(word) for word in about["error"][:3])))
+        raise _FaultError(_explained(*(str(word) for word in about["error"][:3])), str(about.get("printed", "")))
     answer, place = {}, 0
     for name, dtype, shape in about[:_MOST_ARRAYS]:
         if not (
@@ -246,7 +255,10 @@ def main(folder: Path, output: Path | None) -> int:
     found = _submissions(folder)
     obstacle = isolation.obstacle()
     if obstacle:
-        click.echo(f"NOT ISOLATED: what is checked can do on this machine whatever you can ({obstacle}).")
+        click.echo(
+            f"NOT ISOLATED: what is checked can do on this machine whatever you can ({obstacle}). That is right for your own"
+            " code, not for that of others."
+        )
     grades = []
     for submission in found:
         if submission != folder:
@@ -267,6 +279,11 @@ def main(folder: Path, output: Path | None) -> int:
 def _say(step: str, verdict: Verdict) -> None:
     told = verdict.hint or verdict.figure
     click.echo(f"  {'✗' if verdict.hint else '✓'} {step}" + (f": {told}" if told else ""))
+    lines = verdict.printed.splitlines()
+    for line in lines[:_MOST_LINES]:
+        click.echo(f"      your code prints: {_plain(line)}")
+    if len(lines) > _MOST_LINES:
+        click.echo("      and more")
 
 
 def _table(grades: list[Grade]) -> str:

@@ -2,8 +2,8 @@
 
 It is run as a script, ``python worker.py TASK LIBRARIES SUBMISSION``: the folder that NumPy is installed in, and the student's.
 The question comes from standard input and the answer, or what went wrong, goes to standard output: a line of JSON that names
-the arrays, with their types and shapes, and then their bytes. It imports nothing of inkdigits, and the code that it runs sees
-nothing that would help to answer; ``isolation.py`` keeps it from the rest.
+the arrays, with their types and shapes, and then their bytes. What the code prints is one of them. It imports nothing of
+inkdigits, and the code that it runs sees nothing that would help to answer; ``isolation.py`` keeps it from the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
+import io
 import json
 import os
 import sys
@@ -34,6 +35,9 @@ Named = dict[str, np.ndarray]
 
 #: Bytes of memory and of an answer, files that are open, processes.
 _LIMITS = {"AS": 4_000_000_000, "FSIZE": 2_000_000, "NOFILE": 64, "NPROC": 0, "CORE": 0}
+
+#: Characters of what is printed that are kept.
+_LONGEST_PRINT = 1_000
 
 
 def limit_resources() -> None:
@@ -92,12 +96,26 @@ def predict(network_class: Any, given: Named) -> Named:
 
 
 def step(network_class: Any, given: Named) -> Named:
-    """Weights and biases after so many steps with all examples at once; and one epoch whose last mini-batch is short."""
-    network, other = filled(network_class, given), filled(network_class, given)
+    """Weights and biases after so many steps with all examples at once."""
+    network = filled(network_class, given)
     inputs, labels = given["inputs"], given["targets"].argmax(axis=1)
     network.train(inputs, labels, epochs=int(given["epochs"]), batch_size=len(inputs), lr=float(given["lr"]), seed=3)
-    other.train(inputs, labels, epochs=1, batch_size=len(inputs) - 3, lr=float(given["lr"]), seed=3)
     return arrays_of("w", network.weights) | arrays_of("b", network.biases)
+
+
+def batches(network_class: Any, given: Named) -> Named:
+    """All weights and biases in a row after an epoch with each seed, and after several with the first; and the examples."""
+    inputs, labels = given["inputs"], given["targets"].argmax(axis=1)
+    size, lr = int(given["batch_size"]), float(given["lr"])
+
+    def trained(seed: int, epochs: int = 1) -> np.ndarray:
+        network = filled(network_class, given)
+        network.train(inputs, labels, epochs=epochs, batch_size=size, lr=lr, seed=seed)
+        return np.concatenate([numbers(array).ravel() for array in (*network.weights, *network.biases)])
+
+    seeds = [int(seed) for seed in given["seeds"]]
+    answer = {"one": np.array([trained(seed) for seed in seeds]), "several": trained(seeds[0], int(given["epochs"]))}
+    return answer | {"inputs": inputs, "labels": labels}
 
 
 def learn(network_class: Any, given: Named) -> Named:
@@ -129,7 +147,7 @@ def arrays_of(name: str, arrays: Iterable[np.ndarray]) -> Named:
     return {f"{name}{i}": numbers(array) for i, array in enumerate(something(arrays))}
 
 
-TASKS = {task.__name__: task for task in (contract, shapes, forward, gradients, predict, step, learn)}
+TASKS = {task.__name__: task for task in (contract, shapes, forward, gradients, predict, step, batches, learn)}
 
 
 def packed(arrays: Named) -> bytes:
@@ -149,21 +167,38 @@ def unpacked(content: bytes) -> Named:
     return arrays
 
 
+class Printed(io.TextIOBase):
+    """Keeps the beginning of what the code prints."""
+
+    text = ""
+
+    def write(self, text: str) -> int:
+        """Keep it, if there is room."""
+        self.text += text[: max(0, _LONGEST_PRINT - len(self.text))]
+        return len(text)
+
+    def array(self) -> np.ndarray:
+        """It as bytes of UTF-8."""
+        return np.frombuffer(self.text.encode(errors="replace"), np.uint8)
+
+
 def main() -> None:
     """Ask one task's question, and write the answer or the error."""
     given = unpacked(sys.stdin.buffer.read())
     with os.fdopen(os.dup(1), "wb") as answer:
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for standard in range(3):  # what the code prints is no answer
+        for standard in range(3):  # what the code writes there is no answer
             os.dup2(nowhere, standard)
+        printed = sys.stdout = sys.stderr = Printed()
         limit_resources()
         builtins.exit = builtins.quit = sys.exit  # type: ignore[assignment] # this interpreter has been started without them
         # From here on the code's own modules come before Python's, and what is installed beside NumPy isn't found.
         sys.path[0] = sys.argv[3]
         try:
-            said = packed(TASKS[sys.argv[1]](importlib.import_module("ann").NeuralNetwork, given))
+            found = TASKS[sys.argv[1]](importlib.import_module("ann").NeuralNetwork, given)
+            said = packed(found | {"printed": printed.array()})
         except BaseException as error:
-            said = json.dumps({"error": report(error)}).encode() + b"\n"
+            said = json.dumps({"error": report(error), "printed": printed.text}).encode() + b"\n"
         answer.write(said)
         answer.flush()
         os._exit(0)  # whatever exit handlers the code has left behind

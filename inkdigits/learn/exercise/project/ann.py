@@ -38,6 +38,7 @@ class NeuralNetwork:
 
         inputs: array (N, neurons of the first layer); labels: array (N,) of whole numbers.
         lr: the learning rate.
+        seed: the same seed draws the same orders: use np.random.default_rng(seed).
         """
         raise NotImplementedError("NeuralNetwork.train")
 
