@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from os import PathLike
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits import images
+from inkdigits import pages as page_numbers
 from inkdigits.errors import ImageError, MissingExtraError, UsageError
 from inkdigits.images import Picture
 from inkdigits.inference.sheet_finder import Sheet
@@ -103,6 +104,7 @@ class Reader:
         min_confidence: float | None = None,
         max_error: float | None = None,
         per: Unit = "digit",
+        pages: Collection[int] | None = None,
     ) -> Reading:
         """Read the digits in a picture.
 
@@ -114,19 +116,20 @@ class Reader:
             max_error: The same, told as the largest chance of error; 0.02 unless one of the two is given.
             per: What they are asked of: each ``digit``, or the text of each ``line`` as a whole, which is given without a ``?``
                 or not at all.
+            pages: Numbers of the pages that are read, from 1; None: all.
 
         Returns:
             what was found, page by page.
 
         Raises:
-            ImageError: The source is no picture, is damaged, or asks for more than the limits.
+            ImageError: The source is no picture, is damaged, lacks a page, or asks for more than the limits.
             MissingExtraError: It is a PDF or HEIC file, and the package that opens these is missing.
             UsageError: There is no such mode or unit, or a number lies outside its range.
             ModelError: The reader was closed.
         """
-        _check(mode, per)
+        _check(mode, per, pages)
         threshold = confidence_threshold(min_confidence, max_error)
-        return self._readings([self._plan(source, mode)], threshold, per)[0]
+        return self._readings([self._plan(source, mode, pages)], threshold, per)[0]
 
     @overload
     def read_many(
@@ -137,6 +140,7 @@ class Reader:
         min_confidence: float | None = None,
         max_error: float | None = None,
         per: Unit = "digit",
+        pages: Collection[int] | None = None,
         on_error: Literal["raise"] = "raise",
     ) -> list[Reading]: ...
 
@@ -149,6 +153,7 @@ class Reader:
         min_confidence: float | None = None,
         max_error: float | None = None,
         per: Unit = "digit",
+        pages: Collection[int] | None = None,
         on_error: Literal["return"],
     ) -> list[Reading | ImageError | MissingExtraError]: ...
 
@@ -160,6 +165,7 @@ class Reader:
         min_confidence: float | None = None,
         max_error: float | None = None,
         per: Unit = "digit",
+        pages: Collection[int] | None = None,
         on_error: Literal["raise", "return"] = "raise",
     ) -> Sequence[Reading | ImageError | MissingExtraError]:
         """Read many pictures; the same as ``read`` on each, with the classifier run on the digits of many at once.
@@ -170,6 +176,7 @@ class Reader:
             min_confidence: As for ``read``.
             max_error: As for ``read``.
             per: As for ``read``.
+            pages: As for ``read``.
             on_error: What becomes of a picture that cannot be read: ``raise`` stops, with an error that names its index;
                 ``return`` puts the error in the place of the reading, and goes on.
 
@@ -182,7 +189,7 @@ class Reader:
             UsageError: There is no such mode or unit, a number lies outside its range, or a single picture was given.
             ModelError: The reader was closed.
         """
-        _check(mode, per)
+        _check(mode, per, pages)
         if on_error not in ("raise", "return"):
             raise UsageError(f"on_error is {on_error!r}: use raise or return")
         threshold = confidence_threshold(min_confidence, max_error)
@@ -194,7 +201,7 @@ class Reader:
             plans: list[_Plan | ImageError | MissingExtraError] = []
             for index, source in part:
                 try:
-                    plans.append(self._plan(source, mode))
+                    plans.append(self._plan(source, mode, pages))
                 except (ImageError, MissingExtraError) as error:
                     error.index = index
                     if on_error == "raise":
@@ -215,6 +222,7 @@ class Reader:
         min_confidence: float | None = None,
         max_error: float | None = None,
         per: Unit = "digit",
+        pages: Collection[int] | None = None,
     ) -> Iterator[Reading]:
         """Read a file of several pages one at a time; each reading has one page, with its number, and no other is held.
 
@@ -224,6 +232,7 @@ class Reader:
             min_confidence: As for ``read``.
             max_error: As for ``read``.
             per: As for ``read``.
+            pages: As for ``read``.
 
         Returns:
             an iterator over a reading a page.
@@ -234,11 +243,11 @@ class Reader:
             UsageError: As ``read``.
             ModelError: The reader was closed.
         """
-        _check(mode, per)
+        _check(mode, per, pages)
         threshold = confidence_threshold(min_confidence, max_error)
         return (
             self._readings([_Plan(picture, [self._page_plan(picture, number, mode)])], threshold, per)[0]
-            for number, picture in enumerate(images.pages(source, self._limits), start=1)
+            for number, picture in page_numbers.numbered(source, self._limits, pages)
         )
 
     def find_sheet(self, source: Picture) -> Sheet:
@@ -306,6 +315,7 @@ class Reader:
         *,
         min_confidence: float | None = None,
         max_error: float | None = None,
+        pages: Collection[int] | None = None,
     ) -> Iterator[dict[str, FieldReading]]:
         """Read the same form on every page of a file, one at a time; otherwise as ``read_fields``.
 
@@ -314,6 +324,7 @@ class Reader:
             template: As for ``read_fields``.
             min_confidence: As for ``read_fields``.
             max_error: As for ``read_fields``.
+            pages: As for ``read``.
 
         Returns:
             an iterator over the fields of a page.
@@ -327,17 +338,18 @@ class Reader:
         from inkdigits.forms.reader import read_sheet, template_of  # with pydantic, which reading without forms can do without
 
         form = template_of(template)
+        page_numbers.check(pages)
         threshold = confidence_threshold(min_confidence, max_error)
-        return (read_sheet(picture, form, self._recogniser, threshold) for picture in images.pages(source, self._limits))
+        numbered = page_numbers.numbered(source, self._limits, pages)
+        return (read_sheet(picture, form, self._recogniser, threshold) for _, picture in numbered)
 
     # --- What is known of pictures before the networks have spoken about all of them ---
 
-    def _plan(self, source: Picture, mode: Mode) -> _Plan:
-        pages = [
-            self._page_plan(picture, number, mode) for number, picture in enumerate(images.pages(source, self._limits), start=1)
-        ]
+    def _plan(self, source: Picture, mode: Mode, pages: Collection[int] | None) -> _Plan:
+        numbered = page_numbers.numbered(source, self._limits, pages)
+        plans = [self._page_plan(picture, number, mode) for number, picture in numbered]
         # A stream has been read to its end, and draws no more.
-        return _Plan(None if hasattr(source, "read") else source, pages)
+        return _Plan(None if hasattr(source, "read") else source, plans)
 
     def _page_plan(self, picture: NDArray[np.uint8], number: int, mode: Mode) -> _PagePlan:
         size = (picture.shape[1], picture.shape[0])
@@ -381,8 +393,9 @@ class _Plan:
     pages: list[_PagePlan]
 
 
-def _check(mode: str, per: str) -> None:
+def _check(mode: str, per: str, pages: Collection[int] | None) -> None:
     check_mode(mode)
+    page_numbers.check(pages)
     if per not in get_args(Unit):
         raise UsageError(f"per is {per!r}: use digit or line")
 
@@ -419,9 +432,10 @@ def read(
     min_confidence: float | None = None,
     max_error: float | None = None,
     per: Unit = "digit",
+    pages: Collection[int] | None = None,
 ) -> Reading:
     """``Reader.read`` with a default reader."""
-    return default_reader().read(source, mode, min_confidence=min_confidence, max_error=max_error, per=per)
+    return default_reader().read(source, mode, min_confidence=min_confidence, max_error=max_error, per=per, pages=pages)
 
 
 @overload
@@ -432,6 +446,7 @@ def read_many(
     min_confidence: float | None = None,
     max_error: float | None = None,
     per: Unit = "digit",
+    pages: Collection[int] | None = None,
     on_error: Literal["raise"] = "raise",
 ) -> list[Reading]: ...
 
@@ -444,6 +459,7 @@ def read_many(
     min_confidence: float | None = None,
     max_error: float | None = None,
     per: Unit = "digit",
+    pages: Collection[int] | None = None,
     on_error: Literal["return"],
 ) -> list[Reading | ImageError | MissingExtraError]: ...
 
@@ -455,11 +471,12 @@ def read_many(
     min_confidence: float | None = None,
     max_error: float | None = None,
     per: Unit = "digit",
+    pages: Collection[int] | None = None,
     on_error: Any = "raise",
 ) -> Any:
     """``Reader.read_many`` with a default reader."""
     return default_reader().read_many(
-        sources, mode, min_confidence=min_confidence, max_error=max_error, per=per, on_error=on_error
+        sources, mode, min_confidence=min_confidence, max_error=max_error, per=per, pages=pages, on_error=on_error
     )
 
 
@@ -470,9 +487,10 @@ def read_pages(
     min_confidence: float | None = None,
     max_error: float | None = None,
     per: Unit = "digit",
+    pages: Collection[int] | None = None,
 ) -> Iterator[Reading]:
     """``Reader.read_pages`` with a default reader."""
-    return default_reader().read_pages(source, mode, min_confidence=min_confidence, max_error=max_error, per=per)
+    return default_reader().read_pages(source, mode, min_confidence=min_confidence, max_error=max_error, per=per, pages=pages)
 
 
 def find_sheet(source: Picture) -> Sheet:
@@ -497,6 +515,7 @@ def read_fields_pages(
     *,
     min_confidence: float | None = None,
     max_error: float | None = None,
+    pages: Collection[int] | None = None,
 ) -> Iterator[dict[str, FieldReading]]:
     """``Reader.read_fields_pages`` with a default reader."""
-    return default_reader().read_fields_pages(source, template, min_confidence=min_confidence, max_error=max_error)
+    return default_reader().read_fields_pages(source, template, min_confidence=min_confidence, max_error=max_error, pages=pages)

@@ -10,6 +10,7 @@ import click
 
 from inkdigits.errors import UsageError
 from inkdigits.limits import DEFAULTS, Limits
+from inkdigits.pages import parsed
 from inkdigits.runs import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +41,16 @@ def _limits(values: tuple[str, ...], defaults: Limits) -> Limits:
         except ValueError:
             raise UsageError(f"--limit {value}: {number!r} is no whole number: write it as {name}=1000") from None
     return dataclasses.replace(defaults, **given)  # type: ignore[arg-type]
+
+
+def pages(function: F) -> F:
+    """``--pages``, which gives their numbers; None: all."""
+    return click.option(
+        "--pages",
+        metavar="NUMBERS",
+        callback=lambda context, option, value: None if value is None else parsed(value),
+        help="Of each TIFF or PDF these pages alone, such as 2 or 1-3,7.",
+    )(function)
 
 
 def transpose(function: F) -> F:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -84,6 +84,7 @@ _BATCH = 32
     type=click.Path(path_type=Path),
     help="A folder that 'inkdigits train-reader' has made.  [default: the shipped weights]",
 )
+@options.pages
 @options.limit
 def read(
     pictures: tuple[str, ...],
@@ -100,6 +101,7 @@ def read(
     sheet: Path | None,
     template: Path | None,
     model: Path | None,
+    pages: Collection[int] | None,
     limits: Limits,
 ) -> int:
     """Read the digits in pictures. '?' stands where the reader is unsure.
@@ -111,6 +113,7 @@ def read(
     Example: inkdigits read examples/*.png
     Example: inkdigits read scans/ --mode line -o digits.csv
     Example: inkdigits read table.jpg -o table.csv --layout table
+    Example: inkdigits read forms.pdf --pages 2-5 --fields form.json
     Example: inkdigits read photo.jpg --explain why.png
     Example: inkdigits read photo.jpg --sheet sheet.png
     """
@@ -120,7 +123,7 @@ def read(
     names = expanded(pictures)
     threshold = confidence_threshold(min_confidence, max_error)
     altered = mode != "auto" or per != "digit" or layout != "digits" or decimal != "auto"
-    chosen = (template, output, draw, explain, as_json, min_confidence, max_error, altered)
+    chosen = (template, output, draw, explain, as_json, min_confidence, max_error, altered, pages)
     if sheet and any(option not in (None, False) for option in chosen):
         raise UsageError("--sheet cuts out a sheet and reads nothing: leave out the options of reading")
     if sheet:
@@ -136,8 +139,8 @@ def read(
     check_outputs(names, output, draw, explain, [template, model])
     reader = Reader(model, limits=limits)
     if template:
-        return _read_fields(reader, names, template, threshold, as_json, output)
-    return _read_digits(reader, names, mode, threshold, per, as_json, output, layout, decimal, draw, explain)
+        return _read_fields(reader, names, template, threshold, pages, as_json, output)
+    return _read_digits(reader, names, mode, threshold, per, pages, as_json, output, layout, decimal, draw, explain)
 
 
 def _read_digits(
@@ -146,6 +149,7 @@ def _read_digits(
     mode: Mode,
     threshold: float,
     per: Unit,
+    pages: Collection[int] | None,
     as_json: bool,
     output: Path | None,
     layout: str,
@@ -162,7 +166,7 @@ def _read_digits(
     taken = set(drawings)
     form = exporters.form_of(_suffix(output), several, layout, decimal) if output else None
     with _kept(output, form, f"{len(names):,d} pictures") as keep:
-        for number, (name, found) in enumerate(_readings(reader, names, mode, threshold, per)):
+        for number, (name, found) in enumerate(_readings(reader, names, mode, threshold, per, pages)):
             shown = printable(name)
             if isinstance(found, ImageError | MissingExtraError):
                 failed = _tell(shown, found)
@@ -242,14 +246,15 @@ def _cut_sheet(reader: Reader, names: list[str], target: Path, limits: Limits) -
 
 
 def _readings(
-    reader: Reader, names: list[str], mode: Mode, threshold: float, per: Unit
+    reader: Reader, names: list[str], mode: Mode, threshold: float, per: Unit, pages: Collection[int] | None
 ) -> Iterator[tuple[str, Reading | ImageError | MissingExtraError]]:
     """Each picture's name and what was read, or why it could not be."""
     from inkdigits.cli.pictures import source
 
     rest = iter(names)
     while batch := list(islice(rest, _BATCH)):
-        found = reader.read_many(map(source, batch), mode, min_confidence=threshold, per=per, on_error="return")
+        sources = map(source, batch)
+        found = reader.read_many(sources, mode, min_confidence=threshold, per=per, pages=pages, on_error="return")
         yield from zip(batch, found, strict=True)
 
 
@@ -260,7 +265,15 @@ def _tell(name: str, error: Exception) -> Literal[1]:
     return 1
 
 
-def _read_fields(reader: Reader, names: list[str], path: Path, threshold: float, as_json: bool, output: Path | None) -> int:
+def _read_fields(
+    reader: Reader,
+    names: list[str],
+    path: Path,
+    threshold: float,
+    wanted: Collection[int] | None,
+    as_json: bool,
+    output: Path | None,
+) -> int:
     """Read forms, print or write their fields, and give the exit code."""
     from inkdigits.cli.pictures import source
     from inkdigits.forms import exporters
@@ -272,11 +285,12 @@ def _read_fields(reader: Reader, names: list[str], path: Path, threshold: float,
         for name in names:
             shown = printable(name)
             try:
-                pages = list(reader.read_fields_pages(source(name), template, min_confidence=threshold))
+                pages = list(reader.read_fields_pages(source(name), template, min_confidence=threshold, pages=wanted))
             except (ImageError, MissingExtraError) as error:
                 failed = _tell(shown, error)
                 continue
-            for number, fields in enumerate(pages, start=1):
+            numbers = range(1, len(pages) + 1) if wanted is None else sorted(wanted)
+            for number, fields in zip(numbers, pages, strict=True):
                 if keep:
                     keep((shown, number, fields))
                     continue

@@ -144,7 +144,7 @@ def _add_reading(app: FastAPI, answer: _Answering) -> None:
     )
     async def fields(query: Annotated[interface.Query, Query()], request: Request) -> Response:
         """Read the fields of a form: a picture and its template, as JSON."""
-        how = (query.min_confidence, query.max_error)
+        how = (query.min_confidence, query.max_error, query.numbers())
         return await answer(request, jobs.fields, lambda body: (body.only(), body.part("template"), *how))
 
     @app.post("/v1/sheet", openapi_extra=interface.content(), response_class=Response, responses=interface.answers("image/png"))

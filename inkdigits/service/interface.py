@@ -5,8 +5,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from inkdigits.pages import FORM, parsed
 from inkdigits.reading.candidates import Unit
 from inkdigits.reading.page import Mode
 from inkdigits.reading.schema import DocumentSchema
@@ -17,14 +18,27 @@ from inkdigits.service.problems import PROBLEM
 _Share = Annotated[float | None, Field(ge=0, le=1)]
 
 
+def _known_pages(text: str) -> str:
+    parsed(text)
+    return text
+
+
+_Pages = Annotated[str, Field(max_length=200, pattern=f"^{FORM}$"), AfterValidator(_known_pages)]
+
+
 class Query(BaseModel):
-    """How sure a reading must be, and what its picture is called."""
+    """How sure a reading must be, of which pages, and what its picture is called."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(max_length=255, description="What the picture is called in the answer.")] = ""
     min_confidence: _Share = Field(None, description="Digits that are less sure are '?'.")
     max_error: _Share = Field(None, description="The same, told as the largest chance of error; 0.02 unless one is given.")
+    pages: _Pages | None = Field(None, description="Which, such as 2 or 1-3,7; all of them.")
+
+    def numbers(self) -> frozenset[int] | None:
+        """The pages' numbers; None: all."""
+        return None if self.pages is None else parsed(self.pages)
 
 
 class ReadQuery(Query):
@@ -35,7 +49,7 @@ class ReadQuery(Query):
 
     def options(self) -> Options:
         """As a reader takes it."""
-        return Options(self.mode, self.min_confidence, self.max_error, self.per)
+        return Options(self.mode, self.min_confidence, self.max_error, self.per, self.numbers())
 
 
 class FormQuery(ReadQuery):

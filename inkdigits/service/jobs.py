@@ -50,6 +50,7 @@ class Options:
     min_confidence: float | None = None
     max_error: float | None = None
     per: Unit = "digit"
+    pages: frozenset[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,21 @@ def _answer(text: str, form: Form, readings: Sequence[Reading], refused: int = 0
     return Answer(text.encode(), MEDIA_TYPES[form], {}, len(readings), len(digits), unsure, refused)
 
 
-def fields(reader: Reader, upload: Upload, template: bytes, min_confidence: float | None, max_error: float | None) -> Answer:
+def fields(
+    reader: Reader,
+    upload: Upload,
+    template: bytes,
+    min_confidence: float | None,
+    max_error: float | None,
+    wanted: frozenset[int] | None,
+) -> Answer:
     """Read a form, whose template is JSON, on every page of a picture.
 
     Raises:
         InkdigitsError: The template or the picture cannot be used.
     """
     form = Template.from_dict(parsed_json(template, "the template"))
-    found = reader.read_fields_pages(upload.content, form, min_confidence=min_confidence, max_error=max_error)
+    found = reader.read_fields_pages(upload.content, form, min_confidence=min_confidence, max_error=max_error, pages=wanted)
     pages = [{name: value.to_dict() for name, value in page.items()} for page in found]
     return Answer(json.dumps({"pages": pages}).encode(), MEDIA_TYPES["json"])
 
@@ -166,7 +174,7 @@ def check_corrections(reader: Reader, upload: Upload, corrections: Sequence[Corr
 
 
 def draw(reader: Reader, upload: Upload, options: Options) -> Answer:
-    """The picture with boxes and labels, of several pages the first.
+    """The picture with boxes and labels, of several pages the first that is wanted.
 
     Raises:
         InkdigitsError: It cannot be read.

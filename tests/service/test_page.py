@@ -17,6 +17,9 @@ from tests.service.conftest import served
 
 pytestmark = in_browser
 
+#: What stands on examples/page.jpg.
+NOTE = "2048 771\n60025\n1984 39\n88 4071 6"
+
 
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
@@ -99,7 +102,7 @@ def test_pictures_are_dropped(page: Page) -> None:
         files,
     )
     page.dispatch_event("#paper", "drop", {"dataTransfer": dropped})
-    expect(page.locator("#answer")).to_have_text("2048 771\n60025\n1984 39\n88 4071 6")
+    expect(page.locator("#answer")).to_have_text(NOTE)
     page.get_by_role("button", name="meter.jpg").click()
     expect(page.locator("#answer")).to_have_text("04732")
     size = page.locator("#picture").evaluate("picture => [picture.naturalWidth, picture.naturalHeight]")
@@ -132,6 +135,43 @@ def test_a_picture_that_comes_late_is_not_shown_over_another(page: Page, tmp_pat
     page.wait_for_timeout(1500)
     assert page.evaluate("document.querySelector('#picture').naturalWidth") == Image.open(EXAMPLES / "meter.jpg").width
     expect(page.locator("#answer")).to_have_text("04732")
+
+
+def test_a_file_of_several_pages_is_turned_and_what_was_read_is_taken(page: Page, tmp_path: Path) -> None:
+    pictures = [Image.open(EXAMPLES / name).convert("L") for name in ("meter.jpg", "page.jpg")]
+    pictures[0].save(tmp_path / "two.tif", save_all=True, append_images=pictures[1:])
+    answer, picture, digits = page.locator("#answer"), page.locator("#picture"), page.locator("#digits button")
+    page.set_input_files("#files", EXAMPLES / "drawing.png")
+    expect(answer).to_have_text("5")
+    expect(page.locator("#pager")).to_be_hidden()
+    page.set_input_files("#files", tmp_path / "two.tif")
+    expect(answer).to_have_text("04732")
+    expect(page.locator("#page")).to_have_text("Page 1 of 2")
+    expect(page.get_by_role("button", name="Page before")).to_be_disabled()
+    page.get_by_role("button", name="Next page").click()
+    expect(answer).to_have_text(NOTE)
+    expect(page.locator("#page")).to_have_text("Page 2 of 2")
+    expect(page.get_by_role("button", name="Next page")).to_be_disabled()
+    expect(digits).to_have_count(25)
+    expect(page.locator("#boxes rect")).to_have_count(25)
+    ratio = pictures[1].width / pictures[1].height
+    page.wait_for_function(
+        "ratio => { const one = document.querySelector('#picture');"
+        " return Math.abs(one.naturalWidth / one.naturalHeight - ratio) < 0.01; }",
+        arg=ratio,
+    )
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").click()
+    saved.value.save_as(tmp_path / "saved.csv")
+    wanted = ["04732", *NOTE.splitlines()]
+    assert (tmp_path / "saved.csv").read_text().splitlines() == [line.replace(" ", ",") for line in wanted]
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").splitlines() == [line.replace(" ", "\t") for line in wanted]
+    page.get_by_role("button", name="Page before").click()
+    expect(answer).to_have_text("04732")
+    expect(picture).to_be_visible()
 
 
 def test_each_digit_is_looked_at_by_the_keyboard_alone(page: Page) -> None:

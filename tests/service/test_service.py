@@ -110,6 +110,26 @@ def test_pictures_of_a_form_are_read_and_a_bad_one_is_told(client: TestClient, r
     problem(client.post("/v1/read?format=csv", files=files), 422, "notes.txt: ", "no format that is known")
 
 
+def test_pages_are_chosen(client: TestClient, reader: inkdigits.Reader, tmp_path: Path) -> None:
+    with Image.open(METER) as one, Image.open(PAGE) as other:
+        one.convert("L").save(tmp_path / "two.tif", save_all=True, append_images=[other.convert("L")])
+    content = (tmp_path / "two.tif").read_bytes()
+    second = client.post("/v1/read?pages=2", content=content).json()
+    assert second == json.loads(reader.read(content, pages=[2]).to_json())
+    assert [page["number"] for page in client.post("/v1/read?pages=1-2", content=content).json()["pages"]] == [1, 2]
+    for path, number in (("draw", 1), ("draw", 2), ("explain", 2)):
+        drawn = Image.open(io.BytesIO(client.post(f"/v1/{path}?pages={number}", content=content).content))
+        reading = reader.read(content, pages=[number])
+        assert drawn.tobytes() == (reading.draw() if path == "draw" else reader.explain(reading)).tobytes()
+    form = {"files": {"picture": content}, "data": {"template": '{"fields": [{"name": "a", "box": [0, 0, 1, 1]}]}'}}
+    both, one_page = (client.post(f"/v1/fields{query}", **form).json()["pages"] for query in ("", "?pages=2"))  # type: ignore[arg-type]
+    assert one_page == both[1:]
+    problem(client.post("/v1/read?pages=3", content=content), 422, "there is no page 3: the picture has 2")
+    problem(client.post("/v1/read?pages=3-1", content=content), 400, "the pages 3-1 run backwards")
+    problem(client.post("/v1/read?pages=0", content=content), 400, "pages are numbered from 1")
+    problem(client.post("/v1/read?pages=a", content=content), 400, "pages")
+
+
 def test_fields(client: TestClient, reader: inkdigits.Reader) -> None:
     template, picture = next((TEMPLATES).glob("sudoku*.json")), EXAMPLES / "sudoku.jpg"
     wanted = {name: value.to_dict() for name, value in reader.read_fields(picture, template).items()}
@@ -395,7 +415,7 @@ def test_the_interface_is_described(client: TestClient) -> None:
     for status in ("400", "401", "413", "422", "503", "504"):
         assert set(answers[status]["content"]) == {"application/problem+json"}
     named = {parameter["name"] for parameter in paths["/v1/read"]["post"]["parameters"]}
-    assert named == {"name", "mode", "min_confidence", "max_error", "per", "format", "layout", "decimal"}
+    assert named == {"name", "mode", "min_confidence", "max_error", "pages", "per", "format", "layout", "decimal"}
 
 
 @pytest.mark.slow

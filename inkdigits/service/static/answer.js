@@ -23,12 +23,13 @@ function digitsOf(document) {
 }
 
 export class Answer extends EventTarget {
-  /** Events: "show" whenever something else is shown, "choose" when a digit is looked at. `corrections` says what people know better. */
+  /** Events: "show" whenever something else is shown, "choose" when a digit is looked at, "turn" when another page is. `corrections` says what people know better. */
   constructor(corrections) {
     super();
     this.corrections = corrections;
     this.document = null;
     this.chosen = null;
+    this.place = 0; // of the page that is shown, among those that were read
     element("error").addEventListener("input", () => this.show(this.document));
     corrections.addEventListener("change", () => this.show(this.document));
   }
@@ -40,6 +41,22 @@ export class Answer extends EventTarget {
   /** Every digit: those that were read, and those that were missed. */
   get digits() {
     return [...digitsOf(this.document), ...this.corrections.added];
+  }
+
+  /** The page that is shown. */
+  get page() {
+    return this.document?.pages[this.place];
+  }
+
+  /** The digits on it. */
+  get here() {
+    return this.digits.filter((digit) => digit.page === this.page?.number);
+  }
+
+  /** What was read, line by line: the texts of the words, as far as they are sure enough or were corrected. */
+  get lines() {
+    const lines = (this.document?.pages ?? []).flatMap((page) => page.lines);
+    return lines.map((line) => line.words.map((word) => characters(word).map((one) => this.#character(one)).join("")));
   }
 
   /** Whether a digit is sure enough, or was corrected. */
@@ -59,10 +76,12 @@ export class Answer extends EventTarget {
       const known = digitsOf(document);
       this.corrections.keep(known);
       this.chosen = known.find((digit) => String(digit.box) === String(this.chosen?.box)) ?? null;
+      this.place = 0;
     }
     this.document = document;
     element("wanted").textContent = percent(1 - this.threshold);
-    this.#text((document?.pages ?? []).flatMap((one) => one.lines));
+    this.#pager();
+    this.#text(this.page?.lines ?? []);
     const { digits } = this;
     const sure = digits.filter((digit) => this.sure(digit)).length;
     element("share").textContent = digits.length ? text("share")(sure, digits.length) : "";
@@ -82,9 +101,32 @@ export class Answer extends EventTarget {
     this.dispatchEvent(new Event("choose"));
   }
 
+  /** Show another page. */
+  turn(place) {
+    this.place = place;
+    this.chosen = null;
+    this.show(this.document);
+    this.dispatchEvent(new Event("turn"));
+  }
+
   /** Give the keyboard to a digit. */
   focus(digit) {
-    element("digits").children[this.digits.indexOf(digit)]?.focus();
+    if (digit.page !== this.page.number) this.turn(this.document.pages.findIndex((page) => page.number === digit.page));
+    element("digits").children[this.here.indexOf(digit)]?.focus();
+  }
+
+  #pager() {
+    const count = this.document?.pages.length ?? 0;
+    element("pager").hidden = count < 2;
+    element("page").textContent = count < 2 ? "" : text("page")(this.place + 1, count);
+    element("before").disabled = this.place === 0;
+    element("after").disabled = this.place === count - 1;
+  }
+
+  /** What stands for a digit or a sign. */
+  #character(one) {
+    if ("page" in one) return this.label(one);
+    return one.confidence >= this.threshold ? one.best : (one.label ?? "?");
   }
 
   #text(lines) {
@@ -95,7 +137,7 @@ export class Answer extends EventTarget {
       line.words.forEach((word, place) => {
         if (place) answer.append(" ");
         for (const one of characters(word)) {
-          const label = "page" in one ? this.label(one) : one.confidence >= this.threshold ? one.best : "?";
+          const label = this.#character(one);
           answer.append(label === "?" ? made("span", "?", { class: "unsure" }) : label);
         }
       });
@@ -105,11 +147,11 @@ export class Answer extends EventTarget {
   #boxes() {
     const boxes = element("boxes");
     boxes.replaceChildren();
-    const page = this.document?.pages[0];
+    const { page } = this;
     if (!page) return;
     boxes.setAttribute("viewBox", `0 0 ${page.size[0]} ${page.size[1]}`);
     boxes.setAttribute("preserveAspectRatio", "none");
-    for (const digit of this.digits.filter((one) => one.page === page.number)) {
+    for (const digit of this.here) {
       const classes = { unsure: !this.sure(digit), corrected: this.corrections.has(digit), chosen: digit === this.chosen };
       boxes.append(rectangle(digit.box, classes));
     }
@@ -124,7 +166,7 @@ export class Answer extends EventTarget {
   #digits() {
     const focused = [...element("digits").children].indexOf(document.activeElement);
     element("digits").replaceChildren(
-      ...this.digits.map((digit) => {
+      ...this.here.map((digit) => {
         const button = made("button", this.label(digit) || "–", { type: "button", "aria-label": this.#said(digit) });
         button.classList.toggle("unsure", !this.sure(digit));
         button.classList.toggle("corrected", this.corrections.has(digit));

@@ -101,10 +101,10 @@ export function letCorrect(answer, corrections, picture, failed) {
 
   element("digits").addEventListener("keydown", (event) => {
     const place = [...element("digits").children].indexOf(document.activeElement);
-    const digit = answer.digits[place];
+    const digit = answer.here[place];
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!digit || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (step) answer.focus(answer.digits[place + step] ?? digit);
+    if (step) answer.focus(answer.here[place + step] ?? digit);
     else if (corrections.on && /^[0-9]$/.test(event.key)) corrections.set(digit, event.key);
     else if (corrections.on && ["-", "Delete", "Backspace"].includes(event.key)) corrections.set(digit, null);
     else return;
@@ -127,7 +127,7 @@ export function letCorrect(answer, corrections, picture, failed) {
     element("paper"),
     () => missed.getAttribute("aria-pressed") === "true",
     (shares) => {
-      const page = answer.document?.pages[0];
+      const { page } = answer;
       if (!page) return;
       const [width, height] = page.size;
       const sides = [width, height, width, height];

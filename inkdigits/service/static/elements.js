@@ -27,6 +27,14 @@ export function showFile(image, blob) {
   });
 }
 
+/** Let the browser save a file. */
+export function saveFile(blob, name) {
+  const link = made("a", "", { download: name });
+  link.href = URL.createObjectURL(blob);
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href)); // the browser has begun by then
+}
+
 /** Let boxes be drawn over a picture: `drawn` gets left, top, right, bottom as shares of it, whenever `active()` holds. */
 export function drawBoxes(paper, active, drawn) {
   let first = null;

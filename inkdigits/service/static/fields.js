@@ -1,6 +1,6 @@
 // Forms: fields are drawn over a picture, what is known of them is said, and the template is saved for `inkdigits read --fields`.
 
-import { drawBoxes, made, rectangle, showFile } from "./elements.js";
+import { drawBoxes, made, rectangle, saveFile, showFile } from "./elements.js";
 import { Problem, fields as readFields, shown } from "./service.js";
 import { percent, text, translate, turn } from "./texts.js";
 
@@ -212,10 +212,7 @@ element("open").addEventListener("change", async (event) => {
 });
 
 element("save").addEventListener("click", () => {
-  const link = made("a", "", { download: "template.json" });
-  link.href = URL.createObjectURL(new Blob([`${JSON.stringify(template, null, 2)}\n`], { type: "application/json" }));
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href));
+  saveFile(new Blob([`${JSON.stringify(template, null, 2)}\n`], { type: "application/json" }), "template.json");
 });
 
 element("language").addEventListener("click", () => {

@@ -6,6 +6,7 @@ import { Corrections, letCorrect } from "./corrections.js";
 import { showFile } from "./elements.js";
 import { Problem, about, read, shown } from "./service.js";
 import { Sheet } from "./sheet.js";
+import { letTake } from "./take.js";
 import { text, translate, turn } from "./texts.js";
 
 const element = (id) => document.getElementById(id);
@@ -104,15 +105,21 @@ answer.addEventListener("choose", () => element("boxes").querySelector(".chosen"
 
 // --- Pictures ---------------------------------------------------------------------------------------------------------
 
-/** Show a picture: the file itself, or, where the browser cannot show it, as the service draws it. */
-async function display(file) {
+/** Show a page of a picture: the file itself, or, where the browser cannot show it, as the service draws it. */
+async function display(file, page = 1) {
   const picture = element("picture");
   element("canvas").hidden = true;
   picture.hidden = false;
   picture.alt = file.name;
-  if (await showFile(picture, file)) return;
-  const drawn = await shown("draw", file);
-  if (source === file) await showFile(picture, drawn); // else another one has been chosen meanwhile
+  if (page === 1 && (await showFile(picture, file))) return;
+  const drawn = await shown("draw", file, page);
+  // Else another picture or page has been chosen meanwhile.
+  if (source === file && page === (answer.page?.number ?? 1)) await showFile(picture, drawn);
+}
+
+answer.addEventListener("turn", () => display(source, answer.page.number).catch(tell));
+for (const [name, step] of [["before", -1], ["after", 1]]) {
+  element(name).addEventListener("click", () => answer.turn(answer.place + step));
 }
 
 async function readPicture(file) {
@@ -175,6 +182,7 @@ const stopCamera = letPhotograph(
 
 // --- Corrections ----------------------------------------------------------------------------------------------------------
 
+letTake(answer);
 letCorrect(answer, corrections, picture, tell);
 about().then((service) => {
   corrections.on = service.corrections;
@@ -187,8 +195,9 @@ element("explain").addEventListener("click", async () => {
   const steps = element("steps");
   const number = asked;
   try {
-    const blob = await shown("explain", await picture());
-    if (number !== asked) return;
+    const { page } = answer;
+    const blob = await shown("explain", await picture(), page.number);
+    if (number !== asked || page !== answer.page) return;
     URL.revokeObjectURL(steps.src);
     steps.src = URL.createObjectURL(blob);
     steps.hidden = false;

@@ -53,5 +53,5 @@ export const correct = async (picture, corrections) => {
   await post("/v1/corrections", form(picture, "corrections", { corrections }));
 };
 
-/** A picture of the picture: "draw", with its boxes, or "explain", step by step. */
-export const shown = async (what, picture) => (await post(`/v1/${what}`, picture, BYTES)).blob();
+/** A picture of a page of the picture: "draw", with its boxes, or "explain", step by step. */
+export const shown = async (what, picture, page = 1) => (await post(`/v1/${what}?pages=${page}`, picture, BYTES)).blob();
