@@ -18,7 +18,7 @@ LAYERS = (
     ("extras", "files", "settings", "limits", "pdf_process"),
     ("console", "formats", "download", "pdf"),
     ("images",),
-    ("preparation", "dataset", "labelled"),
+    ("preparation", "dataset", "labelled", "pages"),
     ("splits", "leakage", "sources"),
     ("features", "runs"),
     ("inference",),

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from inkdigits.inference.detector import Found
 
 #: A gap parts two numbers if it is wider than this share of the highest digit's height, and so many times the line's narrower
-#: gaps: a quarter of them is narrower still.
-_GAP_HEIGHTS, _GAP_TIMES = 0.4, 2.0
+#: gaps: a quarter of them is narrower still. One of so many heights parts them in any case.
+_GAP_HEIGHTS, _GAP_TIMES, _WIDE_GAP = 0.4, 2.0, 2.5
 #: Digits are read together up to this gap, in heights, and up to this ratio of their heights.
 _PIECE_GAP, _PIECE_RATIO = 1.0, 2.2
 #: Two digits stand on one line if they share this part of the lower one's height.
@@ -67,6 +67,7 @@ def word_ends(starts: Sequence[float], ends: Sequence[float], height: float) -> 
         return []
     gaps = [max(0.0, start - end) for end, start in zip(ends, starts[1:], strict=False)]
     widest = max(_GAP_HEIGHTS * height, _GAP_TIMES * float(np.percentile(gaps or [0], 25)))
+    widest = min(widest, _WIDE_GAP * height)
     return [number for number, gap in enumerate(gaps, start=1) if gap > widest] + [len(starts)]
 
 

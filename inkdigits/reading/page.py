@@ -19,6 +19,7 @@ from inkdigits.reading.candidates import LONE_NON_DIGIT_LIMIT, Candidate, PageCa
 from inkdigits.reading.cutting import Cut, cut
 from inkdigits.reading.layout import direction, pieces_of
 from inkdigits.reading.recogniser import Recogniser
+from inkdigits.reading.rulings import joined, mark_parted, rulings_of
 
 #: ``digit``: all ink is one digit; ``line``: digits stand on one line; ``page``: anywhere; ``auto``: the same as ``page``.
 Mode: TypeAlias = Literal["auto", "digit", "line", "page"]
@@ -154,12 +155,14 @@ def _read(picture: NDArray[np.uint8], looked: _Looked, turn: float, recogniser: 
     """The candidates on a page, line by line, with their probabilities; its lines are turned clockwise by so many radians."""
     lines = [[cut(picture, piece) for piece in line] for line in pieces_of(looked.digits, turn)]
     read = iter(recogniser.line_recogniser.read_pieces([piece.picture for line in lines for piece in line]))
-    candidates = []
+    candidates, rulings = [], []
     for line in lines:
         along = line[0].piece.along / np.linalg.norm(line[0].piece.along)
         on_line = [one for piece in line for one in _of_piece(piece, next(read), looked, along, picture.shape)]
         _mark_parted(on_line, along, looked.others)
         candidates.append(on_line)
+        rulings.append(joined([rulings_of(piece, along) for piece in line]))
+    mark_parted(candidates, rulings)
     everything = [candidate for line in candidates for candidate in line]
     recogniser.classify(everything)
     recogniser.rescore(everything)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from inkdigits.geometry import Box, enclosing
 from inkdigits.limits import DEFAULTS, Limits
+from inkdigits.reading.columns import Span, columns_of
 from inkdigits.reading.values import DecimalMark, value_of
 
 if TYPE_CHECKING:
@@ -414,14 +415,12 @@ class Cell:
 def cells_of(page: Page) -> tuple[Cell, ...]:
     """The words of a page as cells, row by row; a row is a line, a column what stands below one another."""
     along = _direction(page)
-    words = [(row, word) for row, line in enumerate(page.lines, start=1) for word in line.words]
-    spans = [_span(word, along) for _, word in words]
-    starts = _column_starts(spans)
-    placed = [
-        Cell(row, sum(start <= middle for start in starts), word)
-        for (row, word), middle in zip(words, (sum(span) / 2 for span in spans), strict=True)
-    ]
-    return tuple(sorted(placed, key=lambda cell: (cell.row, cell.column)))
+    columns = columns_of([[_span(word, along) for word in line.words] for line in page.lines])
+    return tuple(
+        Cell(row, column, word)
+        for row, (line, numbers) in enumerate(zip(page.lines, columns, strict=True), start=1)
+        for word, column in zip(line.words, numbers, strict=True)
+    )
 
 
 def rows_of(page: Page) -> list[list[str]]:
@@ -449,20 +448,9 @@ def _direction(page: Page) -> NDArray[np.float64]:
     return way / length if length else np.array([1.0, 0.0])
 
 
-def _span(word: Word, along: NDArray[np.float64]) -> tuple[float, float]:
+def _span(word: Word, along: NDArray[np.float64]) -> Span:
     """Where a word's middle part begins and ends along its line: between the middles of its outer digits, and some more."""
     places = [float(_middle(character.box) @ along) for character in word.characters]
     left, top, right, bottom = word.characters[0].box
     half = _MIDDLE_PART / 2 * min(right - left, bottom - top)
     return min(places) - half, max(places) + half
-
-
-def _column_starts(spans: list[tuple[float, float]]) -> list[float]:
-    """Where columns begin: spans that overlap, directly or by others between them, are of one column."""
-    columns: list[tuple[float, float]] = []
-    for start, end in sorted(spans):
-        if columns and start <= columns[-1][1]:
-            columns[-1] = columns[-1][0], max(end, columns[-1][1])
-        else:
-            columns.append((start, end))
-    return [start for start, _ in columns]

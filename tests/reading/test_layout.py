@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from inkdigits.errors import UsageError
 from inkdigits.inference.detector import Found
+from inkdigits.reading.columns import columns_of
 from inkdigits.reading.cutting import cut
 from inkdigits.reading.layout import Piece, direction, pieces_of, word_ends
 from inkdigits.reading.reading import Reading
@@ -115,6 +116,7 @@ def test_words_end_at_wide_gaps() -> None:
     assert word_ends([0, 50, 100, 150], [14, 64, 114, 164], 20) == [4]  # a digit in each cell of a form
     assert word_ends([0, 16, 32, 80, 96], [14, 30, 46, 94, 110], 20) == [3, 5]
     assert word_ends([0, 60, 76, 92, 150], [14, 74, 90, 106, 164], 20) == [1, 4, 5]  # columns of a table
+    assert word_ends([0, 90, 180, 270, 286], [14, 104, 194, 284, 300], 20) == [1, 2, 3, 5]  # … of single digits
 
 
 # --- Tables ----------------------------------------------------------------------------------------------------------
@@ -145,6 +147,36 @@ def test_words_below_one_another_are_a_column(turned: bool) -> None:
         (3, 1, "9"),
         (3, 3, "81"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "table"),
+    [
+        # A sum below two columns joins them no more than a wide heading does.
+        ([[("12", 0), ("34", 60), ("5", 120)], [("7", 0), ("8", 72)], [("1234567", 20)]], "12,34,5\n7,8,\n,1234567,\n"),
+        # The right ends stand below one another.
+        ([[("1234", 0), ("5", 100)], [("34", 24), ("67", 90)], [("4", 36)]], "1234,5\n34,67\n4,\n"),
+        # A column that the longest line lacks.
+        ([[("1", 0), ("2", 60), ("3", 180)], [("4", 60), ("5", 120)], [("6", 122)]], "1,2,,3\n,4,5,\n,,6,\n"),
+        # A number with a gap in it stays in its column.
+        ([[("12345", 0), ("1", 120), ("2", 180)], [("12", 0), ("45", 36), ("7", 120)]], "12345,1,2\n12 45,7,\n"),
+    ],
+)
+def test_how_words_stand_in_columns(rows: list[list[tuple[str, int]]], table: str) -> None:
+    assert Reading((page_of(rows),)).to_csv("table") == table
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    cells=st.lists(st.lists(st.booleans(), min_size=4, max_size=4), min_size=2, max_size=12).filter(
+        lambda rows: all(map(any, zip(*rows, strict=True))) and [True] * 4 in rows
+    ),
+    shift=st.floats(-3, 3),
+)
+def test_a_table_with_empty_cells_is_given_back(cells: list[list[bool]], shift: float) -> None:
+    """Each line may be moved a little."""
+    lines = [[(40 * c + r % 2 * shift, 40 * c + 20 + r % 2 * shift) for c in range(4) if row[c]] for r, row in enumerate(cells)]
+    assert columns_of(lines) == [[c + 1 for c in range(4) if row[c]] for row in cells]
 
 
 def test_layouts_that_cannot_be() -> None:

@@ -273,6 +273,44 @@ def test_a_kind_of_picture(kind: Callable[[Sheet], str], clear: dict[int, np.nda
     assert silent <= most_silent, wrong
 
 
+def narrow_table(sheet: Sheet) -> str:
+    """A ruled table whose numbers nearly fill their cells, so that gaps between numbers are no wider than within them."""
+    rng, rows, cell = sheet.rng, [], 108
+    pen, shade, width = ImageDraw.Draw(sheet.picture), int(sheet.rng.integers(60, 150)), int(sheet.rng.integers(1, 4))
+    for row in range(5):
+        numbers = [number(rng, 2, 3) for _ in range(5)]
+        for column, text in enumerate(numbers):
+            sheet.write(text, 22 + column * cell + (0 if len(text) == 3 else rng.choice([2, 30])), 28 + row * 70, 38)
+        rows.append(" ".join(numbers))
+    for at in range(6):
+        pen.line((16 + at * cell, 10, 16 + at * cell, 370), shade, width)
+        pen.line((16, 12 + at * 70, 16 + 5 * cell, 12 + at * 70), shade, width)
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "apart", "most_wrong"), [(narrow_table, True, 4), (squared, False, 1), (boxes, False, 1), (two_lines, False, 0)]
+)
+def test_numbers_end_at_the_rulings_of_a_table_alone(
+    kind: Callable[[Sheet], str], apart: bool, most_wrong: int, clear: dict[int, np.ndarray]
+) -> None:
+    """Not at the lines of squared paper, nor at the walls of boxes with a digit each. Lines whose digits are right count."""
+    rng = np.random.default_rng(11)
+    cases, wrong = 0, []
+    for _ in range(COUNT):
+        sheet = Sheet(clear, rng)
+        true = kind(sheet)
+        if kind is boxes and len(true) < 8:  # where a box is empty, a number may end
+            continue
+        found = inkdigits.read(sheet.picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0, 1)))))
+        for line, text in zip(found.best_text.split("\n"), true.split("\n"), strict=False):
+            if line.replace(" ", "") == text.replace(" ", ""):
+                cases += 1
+                wrong += [(text, line)] * (line != text)
+    assert cases >= (50 if apart else 5)
+    assert len(wrong) <= most_wrong, wrong
+
+
 def texture(rng: np.random.Generator) -> Image.Image:
     """A cloth, wood, gravel: no page at all."""
     size = 480, 360
