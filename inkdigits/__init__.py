@@ -29,7 +29,8 @@ from inkdigits.errors import (
 )
 
 if TYPE_CHECKING:
-    from inkdigits.forms.reader import FieldReading
+    from inkdigits.forms.reader import FormReading
+    from inkdigits.forms.results import FieldReading
     from inkdigits.forms.template import Field, Template
     from inkdigits.inference.classifier import Classifier, load_model
     from inkdigits.inference.sheet_finder import Sheet
@@ -47,7 +48,8 @@ _LAZY = {
     "Digit": "reading.results",
     "Document": "reading.results",
     "Field": "forms.template",
-    "FieldReading": "forms.reader",
+    "FieldReading": "forms.results",
+    "FormReading": "forms.reader",
     "Line": "reading.results",
     "Limits": "limits",
     "Page": "reading.results",
@@ -75,6 +77,7 @@ __all__ = [
     "Document",
     "Field",
     "FieldReading",
+    "FormReading",
     "ImageError",
     "InkdigitsError",
     "LeakageError",

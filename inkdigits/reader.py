@@ -30,7 +30,7 @@ from inkdigits.reading.recogniser import Recogniser
 from inkdigits.runs import Run
 
 if TYPE_CHECKING:
-    from inkdigits.forms.reader import FieldReading
+    from inkdigits.forms.reader import FormReading
     from inkdigits.forms.template import Template
     from inkdigits.inference.classifier import Classifier
 
@@ -288,7 +288,7 @@ class Reader:
         *,
         min_confidence: float | None = None,
         max_error: float | None = None,
-    ) -> dict[str, FieldReading]:
+    ) -> FormReading:
         """Read the fields of a form.
 
         Args:
@@ -298,7 +298,7 @@ class Reader:
             max_error: As for ``read``, of whole fields.
 
         Returns:
-            a reading for each field, by name.
+            a reading for each field, by name; it can be drawn.
 
         Raises:
             ImageError: The picture cannot be read, or no frame is found in it.
@@ -316,7 +316,7 @@ class Reader:
         min_confidence: float | None = None,
         max_error: float | None = None,
         pages: Collection[int] | None = None,
-    ) -> Iterator[dict[str, FieldReading]]:
+    ) -> Iterator[FormReading]:
         """Read the same form on every page of a file, one at a time; otherwise as ``read_fields``.
 
         Args:
@@ -341,7 +341,7 @@ class Reader:
         page_numbers.check(pages)
         threshold = confidence_threshold(min_confidence, max_error)
         numbered = page_numbers.numbered(source, self._limits, pages)
-        return (read_sheet(picture, form, self._recogniser, threshold) for _, picture in numbered)
+        return (read_sheet(picture, form, self._recogniser, threshold, number) for number, picture in numbered)
 
     # --- What is known of pictures before the networks have spoken about all of them ---
 
@@ -504,7 +504,7 @@ def read_fields(
     *,
     min_confidence: float | None = None,
     max_error: float | None = None,
-) -> dict[str, FieldReading]:
+) -> FormReading:
     """``Reader.read_fields`` with a default reader."""
     return default_reader().read_fields(source, template, min_confidence=min_confidence, max_error=max_error)
 
@@ -516,6 +516,6 @@ def read_fields_pages(
     min_confidence: float | None = None,
     max_error: float | None = None,
     pages: Collection[int] | None = None,
-) -> Iterator[dict[str, FieldReading]]:
+) -> Iterator[FormReading]:
     """``Reader.read_fields_pages`` with a default reader."""
     return default_reader().read_fields_pages(source, template, min_confidence=min_confidence, max_error=max_error, pages=pages)

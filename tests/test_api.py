@@ -25,7 +25,8 @@ def public_callables() -> Iterator[tuple[str, Callable[..., Any]]]:
         yield name, found
         if inspect.isclass(found):
             for method, value in inspect.getmembers(found):
-                if not method.startswith("_") and callable(value) and (inspect.getdoc(value) or "") != "":
+                own = (getattr(value, "__module__", None) or "").startswith("inkdigits")  # not of a mapping, which Python has
+                if own and not method.startswith("_") and callable(value) and (inspect.getdoc(value) or "") != "":
                     yield f"{name}.{method}", value
 
 

@@ -17,6 +17,7 @@ from inkdigits.files import printable
 
 if TYPE_CHECKING:
     from inkdigits.files import Form
+    from inkdigits.forms.results import FieldReading
     from inkdigits.limits import Limits
     from inkdigits.reader import Reader
     from inkdigits.reading.candidates import Unit
@@ -63,7 +64,7 @@ _BATCH = 32
 @click.option(
     "--draw",
     type=click.Path(path_type=Path),
-    help="Draw boxes and labels: a .png file, or a folder for many; page 2 goes beside it.",
+    help="Draw boxes and labels, or the fields: a .png file, or a folder for many; page 2 goes beside it.",
 )
 @click.option(
     "--explain", type=click.Path(path_type=Path), help="Show the steps for one picture, or its first page, in this .png file."
@@ -134,12 +135,12 @@ def read(
         raise UsageError("--layout table is for numbers that are written with -o to a .csv or .tsv file")
     if decimal != "auto" and (template or not (as_json or (output and output.suffix.lower() == ".json"))):
         raise UsageError("--decimal is for the values in JSON: add --json, or -o with a .json file")
-    if template and (draw or explain or mode != "auto" or per != "digit"):
-        raise UsageError("--fields gives whole fields, and draws nothing: leave out --mode, --per, --draw and --explain")
+    if template and (explain or mode != "auto" or per != "digit"):
+        raise UsageError("--fields gives whole fields: leave out --mode, --per and --explain; --draw shows what is read where")
     check_outputs(names, output, draw, explain, [template, model])
     reader = Reader(model, limits=limits)
     if template:
-        return _read_fields(reader, names, template, threshold, pages, as_json, output)
+        return _read_fields(reader, names, template, threshold, pages, as_json, output, draw)
     return _read_digits(reader, names, mode, threshold, per, pages, as_json, output, layout, decimal, draw, explain)
 
 
@@ -273,24 +274,34 @@ def _read_fields(
     wanted: Collection[int] | None,
     as_json: bool,
     output: Path | None,
+    draw: Path | None,
 ) -> int:
     """Read forms, print or write their fields, and give the exit code."""
-    from inkdigits.cli.pictures import source
+    from inkdigits.cli.pictures import overlays, source
+    from inkdigits.files import atomic
     from inkdigits.forms import exporters
     from inkdigits.forms.template import Template
+    from inkdigits.reading.exporters import PICTURES, path_of_page
 
-    template, failed = Template.load(path), 0
+    template, failed, drawings, told = Template.load(path), 0, overlays(names, draw), set[str]()
+    taken = set(drawings)
     form = exporters.form_of(_suffix(output), [field.name for field in template.fields]) if output else None
     with _kept(output, form, f"the sheets of {len(names):,d} pictures") as keep:
-        for name in names:
+        for place, name in enumerate(names):
             shown = printable(name)
+            pages: list[tuple[int, dict[str, FieldReading]]] = []
             try:
-                pages = list(reader.read_fields_pages(source(name), template, min_confidence=threshold, pages=wanted))
+                for found in reader.read_fields_pages(source(name), template, min_confidence=threshold, pages=wanted):
+                    if draw:
+                        target = path_of_page(drawings[place], found.page, not pages, taken)
+                        with atomic(target) as file:
+                            found.draw().save(file, PICTURES[target.suffix.lower()])
+                    pages.append((found.page, dict(found)))  # without the sheet itself
             except (ImageError, MissingExtraError) as error:
                 failed = _tell(shown, error)
                 continue
-            numbers = range(1, len(pages) + 1) if wanted is None else sorted(wanted)
-            for number, fields in zip(numbers, pages, strict=True):
+            for number, fields in pages:
+                _tell_left_out(shown, fields, told)
                 if keep:
                     keep((shown, number, fields))
                     continue
@@ -301,3 +312,16 @@ def _read_fields(
                 prefix = [*([shown] if len(names) > 1 else []), *([str(number)] if len(pages) > 1 else [])]
                 click.echo("\n".join("\t".join([*prefix, key, value.shown]) for key, value in fields.items()))
     return failed
+
+
+def _tell_left_out(name: str, fields: dict[str, FieldReading], told: set[str]) -> None:
+    """Say of each field once that signs were seen in it for which it has no place, such as a decimal point."""
+    for key, value in fields.items():
+        if value.left_out and key not in told:
+            told.add(key)
+            signs = " and ".join(repr(sign) for sign in dict.fromkeys(value.left_out))
+            click.echo(
+                f"inkdigits: {name}: {signs} was seen in the field {key}, and left out: a pattern, such as"
+                ' "pattern": "amount", gives signs a place',
+                err=True,
+            )

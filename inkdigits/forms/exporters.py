@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from inkdigits.errors import UsageError
 from inkdigits.files import Form, as_cell, csv_rows, json_list, printable
-from inkdigits.forms.reader import FieldReading
+from inkdigits.forms.results import FieldReading
 
 #: A picture's name, the number of a page in it, from 1, and what stands in the fields there.
 Sheet: TypeAlias = tuple[str, int, Mapping[str, FieldReading]]

@@ -8,15 +8,18 @@ readings remain.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from inkdigits.errors import ImageError, UsageError
+from inkdigits.forms import overlay
+from inkdigits.forms.results import FieldReading
 from inkdigits.forms.search import most_probable
 from inkdigits.forms.template import Field, Template
 from inkdigits.geometry import Corners
@@ -25,33 +28,39 @@ from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.reading.candidates import Candidate, digit_candidates
 from inkdigits.reading.recogniser import Recogniser
 from inkdigits.reading.rectify import rectified
-from inkdigits.reading.results import UNSURE, Digit
 
 
-@dataclass(frozen=True)
-class FieldReading:
-    """What stands in a field.
+@dataclass(frozen=True, eq=False)
+class FormReading(Mapping[str, FieldReading]):
+    """What stands in the fields of a form: a mapping of their names.
 
     Attributes:
-        text: The digits, and the signs of the field's pattern; empty where the field is; None where the reader is unsure.
-        best_text: The most probable text that satisfies the constraints; None where none of those looked at does.
-        confidence: Its probability, given that the constraints hold; in [0, 1].
-        digits: What was read before any constraint, with boxes in pixels of the rectified sheet.
+        fields: What was read in each, by name.
+        sheet: uint8 (H, W), the sheet as it was read: flat, if the template has corners.
+        template: Its fields.
+        page: The number of the page in its file, from 1.
     """
 
-    text: str | None
-    best_text: str | None
-    confidence: float
-    digits: tuple[Digit, ...]
+    fields: Mapping[str, FieldReading]
+    sheet: NDArray[np.uint8] = field(repr=False)
+    template: Template = field(repr=False)
+    page: int = 1
 
-    @property
-    def shown(self) -> str:
-        """The text, or ``?`` where the reader is unsure."""
-        return UNSURE if self.text is None else self.text
+    def __getitem__(self, name: str) -> FieldReading:
+        return self.fields[name]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the digits in plain values."""
-        return {"text": self.text, "best_text": self.best_text, "confidence": round(self.confidence, 6)}
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def draw(self) -> Image.Image:
+        """The sheet with the box of each field, what was read in it, and its digits.
+
+        Green is what the reader is sure of, orange what it is not, grey a field that is empty.
+        """
+        return overlay.draw(self.sheet, self.template, self)
 
 
 def template_of(given: Template | Mapping[str, Any] | str | PathLike[str]) -> Template:
@@ -70,8 +79,8 @@ def template_of(given: Template | Mapping[str, Any] | str | PathLike[str]) -> Te
 
 
 def read_sheet(
-    picture: NDArray[np.uint8], template: Template, recogniser: Recogniser, min_confidence: float
-) -> dict[str, FieldReading]:
+    picture: NDArray[np.uint8], template: Template, recogniser: Recogniser, min_confidence: float, page: int = 1
+) -> FormReading:
     """Read the fields of a form.
 
     Args:
@@ -79,6 +88,7 @@ def read_sheet(
         template: Its fields.
         recogniser: The networks.
         min_confidence: Fields below it are unsure; in [0, 1].
+        page: Its number.
 
     Returns:
         a reading for each field, by name.
@@ -94,10 +104,11 @@ def read_sheet(
     recogniser.classify(everything)
     recogniser.rescore(everything)
     recogniser.weigh(everything)
-    return {
+    found = {
         field.name: _constrained(field, candidates, min_confidence)
         for field, candidates in zip(template.fields, fields, strict=True)
     }
+    return FormReading(found, picture, template, page)
 
 
 def _frame(picture: NDArray[np.uint8], recogniser: Recogniser) -> Corners:
@@ -128,7 +139,9 @@ def _candidates(sheet: NDArray[np.uint8], field: Field, recogniser: Recogniser) 
 def _constrained(field: Field, candidates: list[Candidate], min_confidence: float) -> FieldReading:
     digits = tuple(candidate.digit(min_confidence) for candidate in candidates if candidate.is_digit())
     best, confidence = most_probable([_row(candidate, field.signs) for candidate in candidates], field.says)
-    return FieldReading(best if confidence >= min_confidence else None, best, confidence, digits)
+    signs = "".join(candidate.sign[0] for candidate in candidates if candidate.sign and not candidate.is_digit())
+    left_out = "".join(sign for sign in signs if sign not in field.signs)
+    return FieldReading(best if confidence >= min_confidence else None, best, confidence, digits, left_out)
 
 
 def _row(candidate: Candidate, signs: str) -> dict[str, float]:

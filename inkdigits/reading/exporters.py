@@ -53,12 +53,17 @@ def save_pictures(document: Document, path: Path, taken: set[Path] | None = None
     """
     taken = {path} if taken is None else taken
     for place, page in enumerate(document.pages):
-        target = path
-        if place:
-            target = unused(path.with_stem(f"{path.stem}-page{page.number}"), taken)
-            taken.add(target)
-        with atomic(target) as file:
+        with atomic(path_of_page(path, page.number, not place, taken)) as file:
             overlay.draw(document, page.number).save(file, PICTURES[path.suffix.lower()])
+
+
+def path_of_page(path: Path, number: int, first: bool, taken: set[Path]) -> Path:
+    """Where the picture of a page goes: the first one of a file to the path itself, the others beside it."""
+    if first:
+        return path
+    target = unused(path.with_stem(f"{path.stem}-page{number}"), taken)
+    taken.add(target)
+    return target
 
 
 def as_text(documents: Named, form: str, layout: str = "digits") -> str:

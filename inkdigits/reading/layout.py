@@ -27,6 +27,9 @@ _ABOVE = 0.5
 _AGREED_DEG = 40.0
 #: Neighbours tell the slope of a line if they are no further apart than so many heights.
 _NEIGHBOUR_GAP, _NEIGHBOUR_OFF = 3.0, 0.6
+#: Rows show by the nearest neighbours of so many of the surest digits, which are as high as these up to a ratio: so many of
+#: them at least, and such a share, agree about a direction up to an angle.
+_ROW_DIGITS, _ROW_RATIO, _LEAST_OF_ROWS, _ROW_SHARE, _ROW_DEG = 300, 1.6, 4, 0.5, 12.0
 #: Paper above and below a piece, and beside it, in heights of it.
 _MARGIN, _MARGIN_ASIDE = 0.12, 0.3
 
@@ -139,6 +142,34 @@ def direction(found: Found) -> float:
     best = agreed[int((agreed * weights).sum(1).argmax())]
     sines, cosines = (weights * np.sin(angles))[best].sum(), (weights * np.cos(angles))[best].sum()
     return float(np.arctan2(sines, cosines))
+
+
+def rows_direction(found: Found) -> float | None:
+    """The angle by which rows of digits run, clockwise, in radians from -π/2 to π/2, whatever the digits' angles seem to be.
+
+    It is that from most digits to their nearest neighbours; None where most don't agree, or there are too few.
+
+    Args:
+        found: The digits, the surest first.
+    """
+    found = found[np.arange(min(len(found), _ROW_DIGITS))]
+    if len(found) < _LEAST_OF_ROWS:
+        return None
+    ways, heights = found.centres[None] - found.centres[:, None], found.heights
+    away, ratio = np.hypot(ways[..., 0], ways[..., 1]), heights[None] / heights[:, None]
+    near = (away > 0) & (away <= _NEIGHBOUR_GAP * heights[:, None]) & (np.abs(np.log(ratio)) < np.log(_ROW_RATIO))
+    away[~near] = np.inf
+    nearest, has = away.argmin(1), near.any(1)
+    way = ways[np.arange(len(found)), nearest][has]
+    if len(way) < _LEAST_OF_ROWS:
+        return None
+    angles = np.arctan2(way[:, 1], way[:, 0])
+    apart = np.abs((angles[None] - angles[:, None] + np.pi / 2) % np.pi - np.pi / 2)
+    agreed = apart <= np.radians(_ROW_DEG)
+    best = agreed[int(agreed.sum(1).argmax())]
+    if best.mean() < _ROW_SHARE:
+        return None
+    return float(np.angle(np.exp(2j * angles[best]).sum()) / 2)
 
 
 def _slope(marks: _Upright) -> float:

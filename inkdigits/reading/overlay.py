@@ -66,12 +66,9 @@ def _page_of(document: Document, page: Page, pages: Callable[[Picture, Limits], 
 
 
 def _overlay(picture: Image.Image, page: Page) -> Image.Image:
-    longest = max(page.size)
-    scale = min(4.0, max(1.0, _ENLARGED / longest)) if longest <= _LONGEST else _LONGEST / longest
-    size = max(1, round(page.size[0] * scale)), max(1, round(page.size[1] * scale))
-    canvas = picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
+    canvas, scale = canvas_of(picture, page.size)
     pen = ImageDraw.Draw(canvas)
-    width = max(1, round(max(size) / 600))
+    width = max(1, round(max(canvas.size) / 600))
     for box in page.ignored:
         pen.rectangle([v * scale for v in box], outline=IGNORED, width=1)
     for character in (character for line in page.lines for word in line.words for character in word.characters):
@@ -79,11 +76,24 @@ def _overlay(picture: Image.Image, page: Page) -> Image.Image:
         left, top, right, bottom = (v * scale for v in character.box)
         pen.rectangle((left, top, right, bottom), outline=colour, width=width)
         label = str(character.best) + ("?" if character.label is None else "")
-        font = ImageFont.load_default(max(10, min(36, (bottom - top) / 3)))
-        tag = pen.textbbox((left, top), label, font=font, anchor="lb" if top > 24 else "lt")
-        pen.rectangle((tag[0] - 2, tag[1] - 2, tag[2] + 2, tag[3] + 2), fill=colour)
-        pen.text((left, top), label, fill="white", font=font, anchor="lb" if top > 24 else "lt")
+        tag(pen, (left, top), label, colour, max(10.0, min(36.0, (bottom - top) / 3)))
     return canvas
+
+
+def canvas_of(picture: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, float]:
+    """What to draw a page of some size on: its picture, enlarged where it is small; and its pixels for each of the page."""
+    longest = max(size)
+    scale = min(4.0, max(1.0, _ENLARGED / longest)) if longest <= _LONGEST else _LONGEST / longest
+    sides = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    return picture if picture.size == sides else picture.resize(sides, Image.Resampling.BICUBIC), scale
+
+
+def tag(pen: ImageDraw.ImageDraw, corner: tuple[float, float], text: str, colour: tuple[int, int, int], size: float) -> None:
+    """Write above the upper left corner of a box what it holds; below it where there is no room above."""
+    font, anchor = ImageFont.load_default(size), "lb" if corner[1] > 24 else "lt"
+    edges = pen.textbbox(corner, text, font=font, anchor=anchor)
+    pen.rectangle((edges[0] - 2, edges[1] - 2, edges[2] + 2, edges[3] + 2), fill=colour)
+    pen.text(corner, text, fill="white", font=font, anchor=anchor)
 
 
 # --- The steps ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from inkdigits.inference.tasks import NON_DIGIT
 from inkdigits.preparation.digit import prepare
 from inkdigits.reading.candidates import LONE_NON_DIGIT_LIMIT, Candidate, PageCandidates, digit_candidates, mean_confidence
 from inkdigits.reading.cutting import Cut, cut
-from inkdigits.reading.layout import direction, pieces_of
+from inkdigits.reading.layout import direction, pieces_of, rows_direction
 from inkdigits.reading.recogniser import Recogniser
 from inkdigits.reading.rulings import joined, mark_parted, rulings_of
 
@@ -35,6 +35,9 @@ _BESIDE, _OFF_LINE, _ALIKE = 3.0, 0.6, 1.6
 #: A picture is looked at on its side, too, if such a share of what is seen in it lies on its side; and one whose lines are
 #: askew by more than this once more, turned upright.
 _ON_ITS_SIDE, _ASKEW_DEG = 0.4, 10.0
+#: Rows run askew from this angle on, to the level and to the upright. That may be, too, where so many digits seem to be there,
+#: of which less than a share is clear.
+_DIAGONAL_DEG, _SEEN, _UNCLEAR = 18.0, 4.0, 0.4
 #: A page whose digits are less sure than this on average is read upside down, too; that counts if they are so much surer then.
 _UPRIGHT, _CLEARER = 0.9, 0.1
 #: A picture shows a line and hardly more if the line is turned no further, the picture is so many times as wide as it is high,
@@ -92,12 +95,12 @@ def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser) -> Page
     seen = recogniser.detector.look(picture)
     found = separate(seen)
     looked_at = 0.0
-    for guess in (_side, direction):
-        angle = guess(found) if len(found) else 0.0
-        if abs(angle - looked_at) > np.radians(_ASKEW_DEG):
-            upright = recogniser.detector.look_turned(picture, angle)
-            if _clearness(other := separate(upright)) > _clearness(found):
-                seen, found, looked_at = upright, other, angle
+    for guess in (_side, _most, _askew, _most):
+        for angle in guess(found) if len(found) else ():
+            if abs(angle - looked_at) > np.radians(_ASKEW_DEG):
+                upright = recogniser.detector.look_turned(picture, angle)
+                if _clearness(other := separate(upright)) > _clearness(found):
+                    seen, found, looked_at = upright, other, angle
     is_digit = (found.scores[:, 0] >= _DIGIT) & (found.scores[:, 0] >= found.scores[:, 1])
     digits, others = _clear(found[is_digit]), found[~is_digit & (found.scores[:, 1] >= _OTHER)]
     lone = _lone_digit(picture, digits, seen)
@@ -125,11 +128,28 @@ def _clearness(found: Found) -> float:
     return float(scores[scores >= _CLEAR_DIGIT].sum())
 
 
-def _side(found: Found) -> float:
+def _side(found: Found) -> tuple[float, ...]:
     """A right angle, in radians, if the digits and letters seem to lie on their sides, which shows even where few are found."""
     weights = found.scores.max(1)
     on_side = np.abs(found.ups[:, 0]) > np.abs(found.ups[:, 1])
-    return np.pi / 2 if float(weights[on_side].sum()) > _ON_ITS_SIDE * float(weights.sum()) else 0.0
+    return (np.pi / 2,) if float(weights[on_side].sum()) > _ON_ITS_SIDE * float(weights.sum()) else ()
+
+
+def _most(found: Found) -> tuple[float, ...]:
+    """The angle that most of the writing has by itself."""
+    return (direction(found),)
+
+
+def _askew(found: Found) -> tuple[float, ...]:
+    """The two angles of rows that run askew, in radians, if there are such: the network takes their digits for upright.
+
+    Where hardly any of what may be digits is clear, they may be rows of which it sees too little: half a right angle.
+    """
+    scores = found.scores[:, 0]
+    angle = rows_direction(found[scores >= _DIGIT])
+    if angle is not None and abs(np.sin(2 * angle)) >= np.sin(2 * np.radians(_DIAGONAL_DEG)):
+        return angle, angle + np.pi
+    return (np.pi / 4,) if scores.sum() >= _SEEN and _clearness(found) < _UNCLEAR * float(scores.sum()) else ()
 
 
 def _is_line(digits: Found, turn: float, shape: tuple[int, ...]) -> bool:

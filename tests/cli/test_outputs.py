@@ -21,7 +21,7 @@ import inkdigits
 from inkdigits.config import Project
 from inkdigits.dataset import Dataset
 from inkdigits.forms import exporters as forms
-from inkdigits.forms.reader import FieldReading
+from inkdigits.forms.results import FieldReading
 from inkdigits.modeling.predict import Predictions
 from inkdigits.reader import Reader
 from inkdigits.reading import exporters

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from inkdigits.errors import ImageError, UsageError
 from inkdigits.forms.search import most_probable
 from inkdigits.forms.template import Field, Template
 from inkdigits.geometry import perspective
+from inkdigits.reading.overlay import IGNORED, SURE, UNSURE
 from inkdigits.reading.rectify import rectified
 
 CELL = 48
@@ -291,8 +293,54 @@ def test_every_sheet_of_a_file_is_a_row(sample: Dataset, tmp_path: Path, run_cli
     assert run_cli(*words, "-o", tmp_path / "found.json")[0] == 0
     plain = json.loads((tmp_path / "found.json").read_text())
     assert [sheet["fields"]["r2c1"]["text"] for sheet in plain] == ["7", "6"]
-    for asked in (["-o", tmp_path / "found.hocr"], ["--mode", "digit"], ["--draw", tmp_path / "x.png"]):
+    for asked in (["-o", tmp_path / "found.hocr"], ["--mode", "digit"], ["--explain", tmp_path / "x.png"]):
         assert run_cli(*words, *asked)[0] == 2
+
+
+def test_forms_are_drawn(sample: Dataset, tmp_path: Path, run_cli: Callable[..., tuple[int, str, str]]) -> None:
+    """Each field has its box, in the colour of what is known of it, on every page."""
+    sheets = [sheet_of(sample, rows) for rows in (["42", "7."], ["10", "63"])]
+    first, second = map(Image.fromarray, sheets)
+    first.save(tmp_path / "forms.tif", save_all=True, append_images=[second])
+    (tmp_path / "form.json").write_text(json.dumps({"grid": {"rows": 2, "columns": 2, "optional": True}}))
+    words = ["read", tmp_path / "forms.tif", "--fields", tmp_path / "form.json", "--draw", tmp_path / "out.png"]
+    assert run_cli(*words)[0] == 0
+    found = list(inkdigits.read_fields_pages(tmp_path / "forms.tif", tmp_path / "form.json"))
+    for name, form, sheet in zip(("out.png", "out-page2.png"), found, sheets, strict=True):
+        drawn = Image.open(tmp_path / name)
+        assert drawn.tobytes() == form.draw().tobytes()
+        np.testing.assert_array_equal(form.sheet, sheet)
+        assert pickle.loads(pickle.dumps(form)) == form
+        scale = drawn.width / sheet.shape[1]
+        for field in form.template.fields:
+            colour = SURE if form[field.name].text else IGNORED
+            across, down = (field.box[0] + field.box[2]) / 2, field.box[3]
+            x, y = across * drawn.width, min(down * drawn.height, drawn.height - 1)
+            near = drawn.crop((round(x - 3), round(y - 3), round(x + 3), round(y + 3)))
+            assert colour in {colours for _, colours in near.getcolors() or []}, (field.name, scale)
+    doubtful = inkdigits.read_fields(sheets[0], tmp_path / "form.json", min_confidence=1.0)
+    assert UNSURE in {colour for _, colour in doubtful.draw().getcolors(1 << 20) or []}
+
+
+def test_a_sign_without_a_place_is_told(run_cli: Callable[..., tuple[int, str, str]], tmp_path: Path, sample: Dataset) -> None:
+    """A decimal point that is dropped makes another number of it."""
+    images, labels = sample.split("test").labelled()
+    paper = np.full((60, 200), 255, np.uint8)
+    for place, digit in enumerate((1, 2, 0, 5)):
+        image = images[np.flatnonzero(labels == digit)[3]]
+        paper[16:44, 20 + 36 * place + 14 * (place > 1) :][:, :28] -= image
+    paper[36:41, 93:98] = 0
+    (tmp_path / "form.json").write_text('{"fields": [{"name": "sum", "box": [0, 0, 1, 1]}]}')
+    Image.fromarray(paper).save(tmp_path / "sum.png")
+    words = ["read", tmp_path / "sum.png", "--fields", tmp_path / "form.json", "--max-error", "1"]
+    code, out, err = run_cli(*words)
+    assert (code, out) == (0, "sum\t1205\n")
+    assert "was seen in the field sum, and left out" in err
+    plain = json.loads(run_cli(*words, "--json")[1])["fields"]["sum"]
+    assert plain["left_out"] == inkdigits.read_fields(paper, tmp_path / "form.json")["sum"].left_out != ""
+    (tmp_path / "form.json").write_text('{"fields": [{"name": "sum", "box": [0, 0, 1, 1], "pattern": "amount"}]}')
+    code, out, err = run_cli(*words)
+    assert (code, err) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,15 @@ def turned(sheet: Sheet) -> str:
     return text
 
 
+def askew(sheet: Sheet) -> str:
+    """A page that lies anyhow."""
+    rng = sheet.rng
+    text = sheet.lines([number(rng, 4, 6) for _ in range(3)], 90, 80, 56)
+    ground = int(rng.integers(60, 240))
+    sheet.picture = sheet.picture.rotate(float(rng.uniform(0, 360)), Image.Resampling.BICUBIC, expand=True, fillcolor=ground)
+    return text
+
+
 #: How many of the twenty are read without a fault today, less one, and how many are wrong without a sign of it, and one more.
 #: docs/reading.md has the aim: 19 of 20, none silently.
 KINDS = {
@@ -254,6 +263,7 @@ KINDS = {
     dark_and_light: (17, 1),
     signs: (8, 7),
     turned: (13, 2),
+    askew: (11, 4),
 }
 
 
