@@ -140,6 +140,8 @@ def _pages(source: Picture, limits: Limits, look: Callable[[Image.Image], _Page]
             file.seek(0)
             head = file.read(16)
             file.seek(0)
+            if not head:
+                raise ImageError(f"{name} is empty: save or download it again")
             if head.startswith(_PDF):
                 own = isinstance(source, str | PathLike) and not isinstance(file, io.BytesIO)
                 for pixels in pdf.pages(file, name, limits, own, colours=draft[0] == "RGB"):
@@ -180,7 +182,7 @@ def _decoder_errors(name: str) -> Iterator[None]:
     except Exception as error:  # decoders of damaged files raise anything
         reason = "no format that is known" if isinstance(error, UnidentifiedImageError) else error
         raise ImageError(
-            f"{name} cannot be read as a picture ({reason}): use a whole PNG, JPEG, WebP, BMP, GIF, TIFF, PDF or HEIC"
+            f"{name} is no picture that can be read ({reason}): use a whole PNG, JPEG, WebP, BMP, GIF, TIFF, PDF or HEIC"
         ) from None
 
 

@@ -123,11 +123,13 @@ def _rows(name: str, document: Document) -> Iterator[tuple[object, ...]]:
 def _page_rows(name: str, document: Document, several: bool) -> Iterator[list[object]]:
     """The numbers as they stand on the page: a row for each line, a column for what stands below one another.
 
-    With several documents or pages, each row begins with the document's name and the page's number.
+    With several documents or pages, each row begins with the document's name and the page's number, also of a page where there
+    is nothing.
     """
     for page in document.pages:
-        for row in rows_of(page):
-            yield [*([as_cell(name), page.number] if several or len(document.pages) > 1 else []), *row]
+        place = [as_cell(name), page.number] if several or len(document.pages) > 1 else []
+        for row in rows_of(page) or ([[]] if place else []):
+            yield [*place, *row]
 
 
 def _digit_rows(line: Line) -> Iterator[tuple[object, ...]]:

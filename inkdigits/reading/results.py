@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: What stands in the text for a digit that the reader is unsure of.
 UNSURE = "?"
+#: Characters of a text that stand in what Python shows of it.
+_LONGEST_SHOWN = 60
 #: Version of the form that ``Document.to_dict`` gives; it rises when a key changes its meaning or goes.
 SCHEMA_VERSION = 2
 
@@ -304,7 +306,7 @@ class Page:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Document:
     """All that was found in one picture, or in one file of several pages.
 
@@ -317,6 +319,15 @@ class Document:
     pages: tuple[Page, ...]
     source: Picture | None = field(default=None, repr=False, compare=False)
     limits: Limits = field(default=DEFAULTS, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """``text``."""
+        return self.text
+
+    def __repr__(self) -> str:
+        """Its type, how much was found, and how the text begins."""
+        text = self.text if len(self.text) <= _LONGEST_SHOWN else f"{self.text[:_LONGEST_SHOWN]}…"
+        return f"<{type(self).__name__}: {len(self.pages)} pages, {len(self.digits)} digits, {text!r}>"
 
     @property
     def lines(self) -> tuple[Line, ...]:

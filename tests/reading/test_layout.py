@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -184,3 +185,6 @@ def test_layouts_that_cannot_be() -> None:
     with pytest.raises(UsageError, match="no layout 'grid'"):
         reading.to_csv("grid")  # type: ignore[arg-type]
     assert Reading((Page(()),)).to_csv("table") == ""
+    assert (
+        Reading((Page(()), Page((), number=2), replace(page_of([[("12", 0)]]), number=3))).to_csv("table") == ",1\n,2\n,3,12\n"
+    )

@@ -100,6 +100,13 @@ def test_a_line_is_as_sure_as_all_that_stands_on_it() -> None:
     assert inkdigits.Reading.from_dict(json.loads(reading.to_json())) == reading
 
 
+def test_what_python_shows_of_a_reading_is_short() -> None:
+    reading = inkdigits.read(EXAMPLES / "page.jpg")
+    assert str(reading) == reading.text
+    assert repr(reading) == f"<Reading: 1 pages, 25 digits, {reading.text!r}>"
+    assert len(repr(inkdigits.Reading(reading.pages * 50))) < 200
+
+
 def test_halves() -> None:
     half = Sign("½", "½", 0.9, (6, 0, 12, 12))
     mark, alone = Word((digit(2), half)), Word((half,))
