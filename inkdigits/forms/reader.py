@@ -127,7 +127,9 @@ def _candidates(sheet: NDArray[np.uint8], field: Field, recogniser: Recogniser) 
     if left >= right or top >= bottom:
         raise ImageError(f"field {field.name!r} is smaller than a pixel on a sheet of {width} × {height}: use a larger picture")
     if not field.cells:
-        return [found.moved(left, top) for found in recogniser.line_candidates(sheet[top:bottom, left:right])]
+        place = sheet[top:bottom, left:right]
+        # The line recogniser may overlook a digit that stands by itself in a long field; one look at all ink finds it.
+        return [found.moved(left, top) for found in recogniser.line_candidates(place) or digit_candidates(place)]
     walls = np.linspace(left, right, field.cells + 1).round().astype(int)
     candidates = []
     for start, end in itertools.pairwise(walls):

@@ -189,6 +189,8 @@ class Template:
     def grid(cls, rows: int, columns: int, corners: Corners | Literal["find"] | None = None, **known: Any) -> Template:
         """A grid of equal cells with a digit each, called r1c1, r1c2 and so on.
 
+        The cells are as wide and high as they lie; of a photo from far aside, that is roughly so.
+
         Args:
             rows: In [1, 1000].
             columns: In [1, 1000].
@@ -286,4 +288,4 @@ def _of_grid(content: Any, corners: Any) -> Template:
         for row in range(rows)
         for column in range(columns)
     ]
-    return Template.from_dict({"fields": fields, "corners": corners, "aspect": columns / rows})
+    return Template.from_dict({"fields": fields, "corners": corners})

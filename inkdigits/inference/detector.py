@@ -28,7 +28,7 @@ _SMALL = 700
 #: What the network says of digits of other heights, in pixels of its scale, is not used.
 _LOWEST, _HIGHEST = 8.0, 72.0
 #: Peaks below these probabilities are not kept, and are no marks.
-_FAINTEST, _LEAST = 0.03, 0.15
+FAINTEST, _LEAST = 0.03, 0.15
 #: Two marks are one if the middle of either lies in the inner part of the other, of these shares of its width and height.
 _INNER = (0.62, 0.8)
 #: For that, no mark is narrower than this share of its height to either side of its middle.
@@ -162,7 +162,7 @@ class Detector(Network):
         padded = np.pad(np.asarray(image), ((top, free[1] - top), (left, free[0] - left)), mode="edge")
         (scores,), (geometry,), (labels,) = self._session.run({"pictures": padded[None, None].astype(np.float32)})
         best = scores.max(0)
-        rows, columns = _local_maxima(best, _FAINTEST)
+        rows, columns = _local_maxima(best, FAINTEST)
         # Around a peak several cells speak of the same mark; each counts by its probability.
         weights = np.zeros(len(rows))
         geometry_sum, label_sum = np.zeros((len(rows), 5)), np.zeros((len(rows), 10))

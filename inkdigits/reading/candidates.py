@@ -47,7 +47,8 @@ class Candidate:
         second: float32 (11,), what the line recogniser has said of it where it was read within its line.
         detected: Probability of a digit by the detector; None where it was not asked.
         span: Where it begins and ends along its line, and its height, in pixels; None: as its box says.
-        parted: Other writing stands between it and the digit before it.
+        parted: Other writing, or a ruling of a table, stands between it and the digit before it.
+        joined: It is of the same number as the digit before it, since it stands in the next box.
         symbol: What the line recogniser has read there, its box in pixels of the piece that it saw; None where it was not
             asked, or read nothing.
         scores: float32 (crops, 11), what the classifier says of each crop; None before it was asked.
@@ -63,6 +64,7 @@ class Candidate:
     detected: float | None = None
     span: tuple[float, float, float] | None = None
     parted: bool = False
+    joined: bool = False
     symbol: LineSymbol | None = None
     scores: NDArray[np.float32] | None = None
     probabilities: NDArray[np.float32] | None = None
@@ -168,6 +170,7 @@ def _line(candidates: Sequence[Candidate], min_confidence: float, missed: float)
     spans = [one.span or (one.box[0], one.box[2], one.box[3] - one.box[1]) for one in candidates]
     starts, ends, heights = zip(*spans, strict=True)
     cuts = set(word_ends(starts, ends, max(heights)))
+    cuts -= {number for number, candidate in enumerate(candidates) if candidate.joined}
     cuts |= {number for number, candidate in enumerate(candidates) if candidate.parted and number}
     pairs = enumerate(itertools.pairwise(candidates), start=1)
     cuts -= {number for number, (before, one) in pairs if one.is_half and not before.sign}

@@ -19,7 +19,7 @@ from inkdigits.reading.candidates import LONE_NON_DIGIT_LIMIT, Candidate, PageCa
 from inkdigits.reading.cutting import Cut, cut
 from inkdigits.reading.layout import direction, pieces_of, rows_direction
 from inkdigits.reading.recogniser import Recogniser
-from inkdigits.reading.rulings import joined, mark_parted, rulings_of
+from inkdigits.reading.rulings import mark_parted, rulings_of_line
 
 #: ``digit``: all ink is one digit; ``line``: digits stand on one line; ``page``: anywhere; ``auto``: the same as ``page``.
 Mode: TypeAlias = Literal["auto", "digit", "line", "page"]
@@ -181,7 +181,7 @@ def _read(picture: NDArray[np.uint8], looked: _Looked, turn: float, recogniser: 
         on_line = [one for piece in line for one in _of_piece(piece, next(read), looked, along, picture.shape)]
         _mark_parted(on_line, along, looked.others)
         candidates.append(on_line)
-        rulings.append(joined([rulings_of(piece, along) for piece in line]))
+        rulings.append(rulings_of_line(picture, line, along))
     mark_parted(candidates, rulings)
     everything = [candidate for line in candidates for candidate in line]
     recogniser.classify(everything)

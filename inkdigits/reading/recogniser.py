@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from inkdigits.errors import ModelError
 from inkdigits.geometry import Box, around, corners_of
 from inkdigits.inference.classifier import Classifier
-from inkdigits.inference.detector import Detector, Found, separate
+from inkdigits.inference.detector import FAINTEST, Detector, Found, separate
 from inkdigits.inference.line_recogniser import LineRecogniser, Passes
 from inkdigits.inference.sheet_finder import SheetFinder
 from inkdigits.inference.tasks import NON_DIGIT, READER
@@ -182,7 +182,7 @@ class Recogniser:
                 continue
             probabilities = candidate.known()
             none = float(np.clip(probabilities[NON_DIGIT], _LEAST, 1 - _LEAST))
-            seen = float(np.clip(candidate.detected, _LEAST, 1 - _LEAST))
+            seen = float(np.clip(candidate.detected, FAINTEST, 1 - _LEAST))  # what is less is not told
             odds = _OWN_WEIGHT * np.log((1 - none) / none) + _SEEN_WEIGHT * np.log(seen / (1 - seen)) + _SEEN_BIAS
             digit = min(1 / (1 + np.exp(-odds)), 1 - _LEAST)
             weighed = probabilities * (digit / max(float(probabilities[:NON_DIGIT].sum()), _LEAST))

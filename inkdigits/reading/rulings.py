@@ -1,8 +1,8 @@
 """Rulings between the digits of a line: where the columns of a printed table end, numbers end.
 
 What parts the digits of one number is no such thing: the walls of boxes with a digit each, and the lines of squared paper,
-which run through digits too. So a page is taken for a table only where some cells hold several digits and hardly any digit is
-crossed.
+which run through digits too. So a line is taken for a row of a table only where some cells hold several digits, or all are far
+apart, and hardly any digit of the page is crossed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from inkdigits.reading.candidates import Candidate
-from inkdigits.reading.cutting import Cut
+from inkdigits.reading.cutting import Cut, cut
+from inkdigits.reading.layout import Piece
 
+#: Between pieces that are nearer, in pixels, nothing is to be seen.
+_LEAST_GAP = 4.0
 #: Pieces are looked at in about this height, in pixels.
 _HEIGHT = 48
 #: A ruling is darker than the paper at this distance to both sides, in heights of the piece, by this share of the contrast, and
@@ -29,9 +32,11 @@ _LEAN, _ROWS = 0.12, 0.88
 _EDGE = 0.09
 #: The inner part of a digit, as a share of its width.
 _INNER = 0.7
-#: In a table no more than this share of the digits is crossed, and at least that share of the pairs of neighbours, up to this
-#: many heights apart, has nothing between them.
-_MOST_CROSSED, _LEAST_TOGETHER, _NEIGHBOURS = 0.06, 0.2, 1.0
+#: On squared paper more than this share of the digits is crossed. Neighbours are digits up to so many heights apart.
+_MOST_CROSSED, _NEIGHBOURS = 0.06, 1.0
+#: Cells with a digit each are a table's if their middles are so many heights apart or more; else boxes of one number, which
+#: holds together where no box is empty.
+_WIDE_CELLS = 2.0
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,27 @@ def rulings_of(piece: Cut, along: NDArray[np.float64]) -> Rulings:
     return Rulings(_along(piece, crossing, along), _along(piece, parting, along))
 
 
-def joined(parts: Sequence[Rulings]) -> Rulings:
-    """Those of a line, from those of its pieces."""
+def rulings_of_line(picture: NDArray[np.uint8], pieces: Sequence[Cut], along: NDArray[np.float64]) -> Rulings:
+    """The rulings in the pieces of a line, and between them.
+
+    Args:
+        picture: uint8 (H, W), the page.
+        pieces: From left to right.
+        along: As of ``rulings_of``.
+    """
+    gaps = [_between_pieces(before.piece, one.piece) for before, one in itertools.pairwise(pieces)]
+    parts = [rulings_of(one, along) for one in (*pieces, *(cut(picture, gap) for gap in gaps if gap is not None))]
     return Rulings(np.concatenate([part.crossing for part in parts]), np.concatenate([part.parting for part in parts]))
+
+
+def _between_pieces(before: Piece, one: Piece) -> Piece | None:
+    """What lies between two pieces, which may be nothing."""
+    start = before.origin + before.along
+    way = one.origin - start
+    along = before.along * float(way @ before.along) / float(before.along @ before.along)
+    if float(way @ before.along) <= 0 or np.hypot(*along) < _LEAST_GAP:
+        return None
+    return Piece(np.zeros(0, np.int64), start, along, before.down, np.zeros((0, 4)))
 
 
 def _lines(levels: NDArray[np.float32], height: int, least: float) -> NDArray[np.bool_]:
@@ -108,24 +131,31 @@ def _along(piece: Cut, columns: NDArray[np.bool_], along: NDArray[np.float64]) -
 
 
 def mark_parted(lines: Sequence[Sequence[Candidate]], rulings: Sequence[Rulings]) -> None:
-    """Tell the candidates of a page's lines that a column of a table ends before them.
+    """Tell the candidates of a page's lines that a column of a table ends before them, or that they stand in boxes.
 
     Args:
         lines: From left to right, with their spans.
         rulings: Of each line.
     """
-    crossed = [_crossed(one, found) for line, found in zip(lines, rulings, strict=True) for one in line]
-    pairs = [
-        (before, one, _between(before, one, found))
-        for line, found in zip(lines, rulings, strict=True)
-        for before, one in itertools.pairwise(line)
-    ]
-    near = [ruled for before, one, ruled in pairs if _gap(before, one) <= _NEIGHBOURS]
-    together = len(near) - sum(near)
-    if not near or np.mean(crossed) > _MOST_CROSSED or together < _LEAST_TOGETHER * len(near):
+    found = list(zip(lines, rulings, strict=True))
+    crossed = [_crossed(one, on_line) for line, on_line in found for one in line]
+    if not crossed or np.mean(crossed) > _MOST_CROSSED:
         return
-    for before, one, ruled in pairs:
-        one.parted |= ruled or _gap(before, one) > _NEIGHBOURS  # what stands between pieces was not looked at
+    for line, on_line in found:
+        _mark_line(line, on_line)
+
+
+def _mark_line(line: Sequence[Candidate], found: Rulings) -> None:
+    """Part a line that is a row of a table, or join one whose digits stand in boxes."""
+    pairs = [(before, one, _between(before, one, found)) for before, one in itertools.pairwise(line)]
+    near = [ruled for before, one, ruled in pairs if _gap(before, one) <= _NEIGHBOURS]
+    apart = [_gap(before, one, middles=True) for before, one, ruled in pairs if ruled]
+    if apart and (not all(near) or np.median(apart) >= _WIDE_CELLS):
+        for before, one, ruled in pairs:
+            one.parted |= ruled or _gap(before, one) > _NEIGHBOURS  # a ruling that touches a digit may be overlooked
+    elif apart:
+        for before, one, ruled in pairs:
+            one.joined = ruled and _gap(before, one, middles=True) < _WIDE_CELLS
 
 
 def _crossed(one: Candidate, found: Rulings) -> bool:
@@ -140,7 +170,8 @@ def _between(before: Candidate, one: Candidate, found: Rulings) -> bool:
     return bool(((found.parting > first) & (found.parting < last)).any())
 
 
-def _gap(before: Candidate, one: Candidate) -> float:
-    """Between two neighbours, in heights of the higher one."""
+def _gap(before: Candidate, one: Candidate, middles: bool = False) -> float:
+    """From the end of a candidate to its neighbour's beginning, or between their middles, in heights of the higher one."""
     assert before.span is not None and one.span is not None
-    return (one.span[0] - before.span[1]) / max(before.span[2], one.span[2], 1e-6)
+    way = sum(one.span[:2]) / 2 - sum(before.span[:2]) / 2 if middles else one.span[0] - before.span[1]
+    return way / max(before.span[2], one.span[2], 1e-6)
