@@ -39,7 +39,8 @@ def run(command: click.Command) -> None:
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
-        click.echo("\n".join(map(printable, shown.getvalue().splitlines())), err=True)
+        text = shown.getvalue().replace("\b", "")  # of a help text that click shows as an error
+        click.echo("\n".join(map(printable, text.splitlines())), err=True)
         sys.exit(2)
     except (UsageError, MissingExtraError) as error:
         _fail(error, 2)

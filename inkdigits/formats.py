@@ -179,6 +179,8 @@ def _kaggle_columns(path: Path, header: str) -> list[str]:
             " where there are none)"
         )
     wanted = ["label", *PIXEL_COLUMNS] if names[0] == "label" else PIXEL_COLUMNS
+    if "label" in names[1:]:
+        raise DataError(f"{path}: column {names.index('label') + 1} is the label: put it first")
     for column, (found, name) in enumerate(zip(names, wanted, strict=False), start=1):
         if found != name:
             raise DataError(
@@ -222,10 +224,12 @@ def _checked_rows(path: Path, lines: list[str], columns: list[str], rows_before:
             highest = 9 if name == "label" else 255
             value = _whole(field)
             if value is None or value > highest:
-                raise DataError(
-                    f"{path}, row {number}, column {name}: {field[:40]!r} is not a whole number of 0 to {highest}:"
-                    " correct or remove the row"
-                )
+                if _is_number(field):
+                    fix = "write whole numbers, such as pandas has them after .astype(int); levels of 0 to 1 times 255 before"
+                else:
+                    fix = "correct or remove the row"
+                place = f"{path}, row {number}, column {name}"
+                raise DataError(f"{place}: {field[:40]!r} is not a whole number of 0 to {highest}: {fix}")
             values.append(value)
         yield values
 

@@ -182,7 +182,7 @@ def _decoder_errors(name: str) -> Iterator[None]:
     except Exception as error:  # decoders of damaged files raise anything
         reason = "no format that is known" if isinstance(error, UnidentifiedImageError) else error
         raise ImageError(
-            f"{name} is no picture that can be read ({reason}): use a whole PNG, JPEG, WebP, BMP, GIF, TIFF, PDF or HEIC"
+            f"{name} cannot be read ({reason}): use a whole PNG, JPEG, WebP, BMP, GIF, TIFF, PDF or HEIC"
         ) from None
 
 

@@ -40,8 +40,8 @@ def find_copies(training: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> ND
     """Which of the evaluated images are copies of a training image, perhaps shifted, inverted or re-encoded.
 
     Both are network inputs. A copy that was changed has gone through all of ``preparation.prepare``, while its original, in
-    MNIST's form already, passed it unchanged; so the training image that is nearest is put through it too and compared
-    again.
+    MNIST's form already, passed it unchanged. Either may be the changed one; so an image and the training image that is nearest
+    to it are compared again with one and the other put through it too.
 
     Args:
         training: uint8 (M, 28, 28).
@@ -61,6 +61,9 @@ def find_copies(training: NDArray[np.uint8], evaluated: NDArray[np.uint8]) -> ND
     copies = similarity >= COPY_SIMILARITY
     candidates = np.flatnonzero(~copies & (similarity >= _NEAR))
     if candidates.size:
-        again = np.stack([renewed(training[i]) for i in nearest[candidates]])
-        copies[candidates] = (signatures(again) * asked[candidates]).sum(1) >= COPY_SIMILARITY
+        near, own = nearest[candidates], asked[candidates]
+        training_again = signatures(np.stack([renewed(training[i]) for i in near]))
+        own_again = signatures(np.stack([renewed(evaluated[i]) for i in candidates]))
+        pairs = ((training_again, own), (known[near], own_again))
+        copies[candidates] = np.max([(one * other).sum(1) for one, other in pairs], axis=0) >= COPY_SIMILARITY
     return copies

@@ -131,6 +131,12 @@ def test_a_label_that_is_no_digit_is_named(tmp_path: Path, value: str) -> None:
         formats.read_kaggle_csv(spoiled(tmp_path, 3, 0, value))
 
 
+@pytest.mark.parametrize("value", ["0.0", "0.5", "1e2"])
+def test_other_numbers_get_a_fix_for_all_rows(tmp_path: Path, value: str) -> None:
+    with pytest.raises(DataError, match=r"write whole numbers, such as pandas has them after .astype\(int\)"):
+        formats.read_kaggle_csv(spoiled(tmp_path, 3, 5, value))
+
+
 @pytest.mark.parametrize("value", ["1,2", '"'])
 def test_ragged_rows_are_named(tmp_path: Path, value: str) -> None:
     with pytest.raises(DataError, match="row 2"):
@@ -146,6 +152,7 @@ def test_ragged_rows_are_named(tmp_path: Path, value: str) -> None:
         ("", "is empty"),
         ("1,0,0", "begins with numbers"),
         ("id,pixel0", "column 1 is headed 'id', not 'pixel0'"),
+        (HEADER.removeprefix("label,") + ",label", "column 785 is the label: put it first"),
     ],
 )
 def test_missing_columns_are_named(tmp_path: Path, header: str, message: str) -> None:

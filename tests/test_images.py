@@ -169,7 +169,7 @@ def test_a_large_picture_of_one_digit_has_its_box_at_full_size(sample: Dataset) 
 
 
 def test_a_tiff_that_breaks_off(tiff: bytes) -> None:
-    with pytest.raises(ImageError, match="is no picture that can be read"):
+    with pytest.raises(ImageError, match="cannot be read"):
         inkdigits.read(tiff[: len(tiff) // 2])
 
 

@@ -55,8 +55,11 @@ def test_copies_are_found_in_every_disguise(known: np.ndarray, change: object, s
     ids=["shifted", "inverted", "jpeg75", "enlarged-inverted"],
 )
 def test_copies_are_found_after_all_of_the_preparation(known: np.ndarray, change: object, share: float) -> None:
+    """Whether the copies are evaluated, or were trained on."""
     copies = np.stack([preparation.prepare(change(image)) for image in known[:300]])  # type: ignore[operator]
     assert leakage.find_copies(known, copies).mean() >= share
+    assert leakage.find_copies(copies, known[:300]).mean() >= share
+    assert not leakage.find_copies(copies, known[300:2000]).any()
 
 
 def test_prepared_anew_test_images_are_still_no_copies(known: np.ndarray, mnist: Dataset) -> None:

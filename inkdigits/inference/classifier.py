@@ -70,7 +70,8 @@ class Classifier:
         """
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
             raise ImageError(
-                f"images are {images.dtype} {images.shape}, not uint8 (N, 28, 28): see inkdigits.preparation.prepare"
+                f"images are {images.dtype} {images.shape}, not uint8 (N, 28, 28): prepare pictures with"
+                " inkdigits.preparation.prepare; rows of 784 levels become such by .reshape(-1, 28, 28).astype('uint8')"
             )
         probabilities = np.empty((len(images), len(self.task.classes)), np.float32)
         for i in range(0, len(images), _BATCH):
@@ -141,13 +142,12 @@ def load_model(model: str | Path | None = None, project: Project | None = None) 
     """
     if model is None:
         return Classifier(Run.shipped("default").model())
-    path = Path(model)
-    if path.is_dir():
-        return Classifier(Run(path).model())
-    if path.exists():
-        return Classifier(path)
-    project = project or Project.current()
+    path, project = Path(model), project or Project.current()
     run = Run(project.models / path)
+    if path.is_dir() and (Run(path).model().is_file() or not run.model().is_file()):  # data may be in a folder of that name
+        return Classifier(Run(path).model())
+    if path.is_file():
+        return Classifier(path)
     if not run.model().is_file():
         runs = [known.name for known in Run.all(project)]
         known = f"the runs here are {', '.join(runs)}" if runs else "there are no runs here yet: inkdigits train makes one"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from inkdigits.modeling import metrics
 from inkdigits.modeling.evaluate import EvaluateSettings, Evaluation, evaluate
 from inkdigits.modeling.meta import checked
 from inkdigits.runs import Run
+
+logger = logging.getLogger(__name__)
 
 #: Images are predicted for so long to tell the speed, and so many at once.
 _SECONDS, _BATCH = 0.5, 512
@@ -228,9 +231,12 @@ def compare(
 def _common_data(models: Sequence[Classifier]) -> tuple[str, bool]:
     """The source from which all of the models have learnt, and whether its images are transposed."""
     known = [model.meta().get("data", {}) for model in models]
-    sources = {(data.get("source", ""), data.get("transpose", False)) for data in known}
-    source, transpose = sources.pop()
-    return ("mnist", False) if sources or not source else (source, transpose)
+    first = known[0]
+    # By what they hold: a folder has many names.
+    if not first.get("source") or any(data.get("splits") != first.get("splits") for data in known):
+        logger.info("the models have not learnt from the same data: they are compared on MNIST (--data names other images)")
+        return "mnist", False
+    return first["source"], first["transpose"]
 
 
 def _images_per_s(model: Classifier, images: NDArray[np.uint8]) -> float:

@@ -263,12 +263,22 @@ def read_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)  # admits tensors and plain values only
         found = dict(state["identity"] if isinstance(state, dict) else {})
-        differing = [name for name, own in identity.items() if found.get(name) != own]
+        differing = _differing(identity, found)
     except Exception as error:  # a damaged file can raise anything
         raise _damaged(path, error) from None
     if differing:
         raise UsageError(f"{path} belongs to a run with other {' and '.join(differing)}: give the same, or another --run")
     return dict(state)
+
+
+def _differing(own: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """What differs of two identities, in words; of settings, which of them, and what they were."""
+    names = [name for name, value in own.items() if found.get(name) != value]
+    before = found.get("settings")
+    if "settings" not in names or not isinstance(before, Mapping):
+        return names
+    changed = [f"{key} (it was {before.get(key)})" for key, value in own["settings"].items() if before.get(key) != value]
+    return changed + [name for name in names if name not in ("settings", "recipe")]  # the recipe follows from them
 
 
 def _damaged(path: Path, error: Exception) -> ModelError:

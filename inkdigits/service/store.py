@@ -89,7 +89,9 @@ class Corrections(BaseModel):
             return cls.model_validate(files.parsed_json(content, "the part 'corrections'"))
         except ValidationError as error:
             first = error.errors()[0]
-            raise UsageError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}: see /openapi.json") from None
+            place = ".".join(map(str, first["loc"])) or "the part 'corrections'"
+            form = '{"corrections": [{"page": 1, "box": [10, 20, 34, 52], "label": 3}]}'
+            raise UsageError(f"{place}: {first['msg']}: write them as {form}") from None
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def test_names_are_harmless_on_a_terminal(name: str, sheet: np.ndarray, tmp_path
         assert code == 1, err  # one is damaged, and no other is lost
         assert is_harmless(out)
         assert is_harmless(err)
-        assert "is no picture that can be read" in err
+        assert "cannot be read" in err
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 1 + (2 if Path(name).suffix else 1)
     code, _, err = run_cli("read", folder / f"{name}-missing.png")
     assert code == (2 if "[" in name else 1)  # then it is a pattern, too

@@ -66,6 +66,18 @@ WRONG = {
         [("(m, n)) / np.sqrt(m)", "(n, m)) / np.sqrt(m)"), ("activations[-1] @ w", "activations[-1] @ w.T")],
     ),
     "weights all alike": ("shapes", "begin with random ones", [("rng.normal(0, 1, (m, n))", "np.ones((m, n))")]),
+    "weights too large": ("shapes", "spread by", [(" / np.sqrt(m) for", " for")]),
+    "one number's exponential": (
+        "shapes",
+        "np.exp takes whole arrays",
+        [("return 1 / (1 + np.exp(-z))", "import math\n    return 1 / (1 + math.exp(-z))")],
+    ),
+    "a layer too far": (
+        "shapes",
+        r"self\.weights\[l - 1\]",
+        [("activations = [inputs]", "activations = [inputs, self.weights[9]]")],
+    ),
+    "no self": ("shapes", "is self missing", [("def forward(self, inputs)", "def forward(inputs)")]),
     "missing bias": ("forward", "lacks the bias", [(FORWARD, FORWARD.replace(" + b", ""))]),
     "no sigmoid": ("forward", "weighted input z itself", [(FORWARD, FORWARD.replace("sigmoid", ""))]),
     "wrong derivative": ("gradients", r"∂C/∂W\[3\] is wrong, at the last layer", [(DELTA, DELTA.replace("* (1 - a)", ""))]),
@@ -174,7 +186,7 @@ WRONG = {
     ),
     "no work when it is timed": (
         "speed",
-        "leave out work when it is timed",
+        "leave no work out when it is timed",
         [(TRAIN, "        if epochs == 1 and len(inputs) == 20_000:\n            return\n" + TRAIN)],
     ),
     "one example after the other": (

@@ -19,6 +19,7 @@ from scipy.stats import binomtest
 
 from inkdigits.config import Project
 from inkdigits.errors import LeakageWarning, UsageError
+from inkdigits.inference.classifier import load_model
 from inkdigits.modeling.compare import compare, mcnemar, overview, overview_table
 from inkdigits.modeling.settings import TrainSettings
 from inkdigits.modeling.train import TrainResult, train
@@ -141,6 +142,26 @@ def test_a_probability_too_small_for_numbers_is_told_as_such(project: Project, s
     assert sure.to_dict()["models"][1]["p"] == 0
     assert sure.verdicts() == ["better is better than weak (McNemar's test, p < 1e-15)."]
     assert "< 1e-15" in sure.to_table()
+
+
+def test_data_are_the_same_by_what_they_hold(project: Project, small: Path) -> None:
+    """However their folder was written."""
+    run = Run.named("better", project)
+    before = run.meta_path.read_bytes()
+    meta = run.meta()
+    try:
+        run.write_meta(meta | {"data": meta["data"] | {"source": f"idx:{small}/"}})
+        assert compare(["weak", "better"], project=project).to_dict()["data"].startswith(f"idx:{small}")
+    finally:
+        run.meta_path.write_bytes(before)
+
+
+def test_a_folder_of_data_does_not_hide_a_run(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weak").mkdir()
+    assert load_model("weak", project).path == Run.named("weak", project).model()
+    shutil.copytree(Run.named("better", project).folder, tmp_path / "fives")
+    assert load_model("fives", project).path.resolve() == tmp_path / "fives" / "model.onnx"
 
 
 def test_what_cannot_be_compared(project: Project, small: Path) -> None:

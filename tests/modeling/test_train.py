@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +162,10 @@ def test_resuming_with_other_settings_or_a_damaged_checkpoint_is_refused(
     checkpoint = first.folder / "checkpoint.pt"
     torch.save({"identity": {"settings": "other"}}, checkpoint)
     with pytest.raises(UsageError, match="other settings and recipe and processor and data and teachers"):
+        train(settings, project, resume=True)
+    before = {"settings": asdict(replace(settings, epochs=7, lr=0.5)), "recipe": "another one"}
+    torch.save({"identity": json.loads(json.dumps(before))}, checkpoint)
+    with pytest.raises(UsageError, match=r"with other epochs \(it was 7\) and lr \(it was 0\.5\) and teachers .*processor"):
         train(settings, project, resume=True)
     for content in ({}, {"identity": 5}, torch.zeros(3), [1]):
         torch.save(content, checkpoint)

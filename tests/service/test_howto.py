@@ -46,10 +46,12 @@ def shell(command: str, folder: Path) -> str:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_curl(address: str, folder: Path) -> None:
-    read, many = (block for block in blocks("bash", address) if block.startswith("curl"))
-    assert shell(read, folder) == "04732\n"
-    assert [result["text"] for result in json.loads(shell(many, folder))["results"]] == ["04732"] * 2
+def test_curl(folder: Path) -> None:
+    with served("--corrections", str(folder / "corrections.sqlite")) as (address, _):
+        read, many, correct = (block for block in blocks("bash", address) if block.startswith("curl"))
+        assert shell(read, folder) == "04732\n"
+        assert [result["text"] for result in json.loads(shell(many, folder))["results"]] == ["04732"] * 2
+        assert json.loads(shell(correct, folder)) == {"saved": 1}
 
 
 def test_python(address: str, folder: Path) -> None:

@@ -168,7 +168,7 @@ def test_pictures_of_the_picture(client: TestClient, reader: inkdigits.Reader, w
     [
         ({"content": b""}, 400, "has no body"),
         ({"content": b"text"}, 422, "no format that is known"),
-        ({"content": b"GIF89a"}, 422, "is no picture that can be read"),
+        ({"content": b"GIF89a"}, 422, "cannot be read"),
         ({"content": b"x", "headers": {"Content-Type": "application/json"}}, 415, "use image/*"),
         ({"content": b"x", "params": {"mode": "x"}}, 400, "mode: "),
         ({"content": b"x", "params": {"max_error": "2"}}, 400, "max_error: "),

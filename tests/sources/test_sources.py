@@ -192,7 +192,7 @@ def test_empty_and_missing_places(project: Project, tmp_path: Path, source: str,
 def test_an_unreadable_picture_is_named(project: Project, tmp_path: Path) -> None:
     (tmp_path / "3").mkdir()
     (tmp_path / "3" / "broken.png").write_bytes(b"no picture")
-    with pytest.raises(ImageError, match=r"broken\.png is no picture that can be read"):
+    with pytest.raises(ImageError, match=r"broken\.png cannot be read"):
         sources.prepare(f"folder:{tmp_path}")
 
 

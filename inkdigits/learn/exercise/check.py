@@ -218,6 +218,16 @@ def _explained(kind: str, message: str, place: str) -> str:
         )
     if kind == "ValueError" and "broadcast" in message:
         return f"{told}: both need a row for each example, and a column for each neuron of that layer"
+    if kind == "TypeError" and ("positional argument" in message or "0-dimensional" in message or "length-1" in message):
+        if "0-dimensional" in message or "length-1" in message:
+            return f"{told}: math.exp and its kin take one number; np.exp takes whole arrays"
+        return f"{told}: is self missing, as the first name in the brackets of its def, or self. where it is called?"
+    if kind == "IndexError":
+        return f"{told}: lists count from 0, so W[l] is self.weights[l - 1], and the last is self.weights[-1]"
+    if kind == "ModuleNotFoundError" and "'inkdigits'" in message:
+        return (
+            f"{told}: ann.py can compute with NumPy and .py files of your own; loader.py is for the scripts, which hand it data"
+        )
     if kind in _BEYOND or "start new thread" in message:
         return f"{told}: ann.py can compute with NumPy and the .py files beside it, in one thread, and nothing else"
     return told

@@ -21,6 +21,8 @@ LEARNS, TEST = 0.9, 0.89
 #: An epoch may take so many times as long as our own, measured just before.
 SLOWEST = 8.0
 _LAYERS = (6, 5, 4, 3)
+#: Standard deviation of the first weights of 784 inputs that is taken for 1 / √784 = 0.036, if widely.
+_SPREADS = 0.01, 0.12
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,12 @@ def _shapes(given: Named, answer: Named) -> str | None:
         return "all weights are the same: neurons that start alike stay alike, so begin with random ones"
     if not all(np.array_equal(*pair) for pair in zip(w, _listed(answer, "t"), strict=True)):
         return "two networks with the same seed differ: draw the weights from np.random.default_rng(seed)"
+    spread = float(answer["spread"][0])
+    if not _SPREADS[0] <= spread <= _SPREADS[1]:
+        return (
+            f"the first weights of layers (784, 30, 10) spread by {spread:.2g}: divide normal random weights by the square root"
+            " of the number of inputs, or sums of 784 products are so large that the sigmoid is flat there"
+        )
     return None
 
 
@@ -175,7 +183,10 @@ def _wrong_gradient(name: str, found: np.ndarray, wanted: np.ndarray, last: bool
         return f"{name} is {ratio:.3g} times what it should be{half}"
     if last:
         return f"{name} is wrong, at the last layer: δ[L] is (a[L] - y) ∘ σ'(z[L]), and σ'(z) is a (1 - a)"
-    return f"{name} is wrong, behind a layer that is right: δ goes back through the weights, δ[l+1] W[l+1]ᵀ, then σ'(z[l])"
+    return (
+        f"{name} is wrong, behind a layer that is right: δ goes back through the weights, δ[l+1] W[l+1]ᵀ, then ∘ σ'(z[l]), and"
+        " σ'(z) is a (1 - a)"
+    )
 
 
 def _many_values() -> Named:
@@ -409,7 +420,10 @@ def _speed(given: Named, answer: Named) -> str | None:
     wanted = _renamed(_split("train").labels[_HELD_OUT])
     right = float(np.mean(answer["labels"] == wanted)) if answer["labels"].shape == wanted.shape else 0.0
     if right < _TRAINED:
-        return f"after an epoch it reads {100 * right:.0f} % of new digits: does train leave out work when it is timed?"
+        return (
+            f"after an epoch it reads {100 * right:.0f} % of new digits, and {100 * _TRAINED:.0f} % are wanted: does it learn"
+            " as much in each epoch as before, and leave no work out when it is timed?"
+        )
     if float(answer["seconds"]) <= SLOWEST * float(given["ours"]):
         return None
     return f"an epoch takes {_times_ours(given, answer)}: let a matrix product take the whole mini-batch at once"

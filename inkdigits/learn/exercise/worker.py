@@ -63,6 +63,8 @@ def shapes(network_class: Any, given: Named) -> Named:
     """Weights, biases and activations of a small network, and the weights of another with the same seed."""
     network, twin = (network_class((5, 4, 3, 2), seed=1) for _ in range(2))
     answer = arrays_of("w", network.weights) | arrays_of("b", network.biases) | arrays_of("t", twin.weights)
+    large = network_class((784, 30, 10), seed=1)
+    answer["spread"] = np.array([float(np.std(large.weights[0]))])
     return answer | arrays_of("a", network.forward(np.ones((7, 5), np.float32)))
 
 

@@ -81,6 +81,7 @@ function verdict(field) {
   const output = made("output", reading.text ?? `? (${reading.best_text ?? "–"})`);
   output.classList.toggle("unsure", reading.text === null);
   output.title = percent(reading.confidence);
+  if (reading.left_out) output.append(made("span", ` ${text("leftOut")(reading.left_out)}`, { class: "left-out" }));
   return output;
 }
 
