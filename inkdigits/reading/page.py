@@ -101,14 +101,14 @@ def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser) -> Page
                 upright = recogniser.detector.look_turned(picture, angle)
                 if _clearness(other := separate(upright)) > _clearness(found):
                     seen, found, looked_at = upright, other, angle
-    is_digit = (found.scores[:, 0] >= _DIGIT) & (found.scores[:, 0] >= found.scores[:, 1])
-    digits, others = _clear(found[is_digit]), found[~is_digit & (found.scores[:, 1] >= _OTHER)]
+    looked = _looked(seen, found)
+    digits, others = looked.digits, looked.others
     lone = _lone_digit(picture, digits, seen)
     if lone:
         return PageCandidates([lone], non_digit_limit=LONE_NON_DIGIT_LIMIT)
     lines: list[list[Candidate]] = []
     if len(digits):
-        turn, looked = direction(digits), _Looked(seen, digits, others)
+        turn = direction(digits)
         if _is_line(digits, turn, picture.shape):
             line = recogniser.line_candidates(picture, seen)
             if mean_confidence(line) >= _UPRIGHT and _agreed(line, digits):
@@ -117,9 +117,20 @@ def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser) -> Page
         doubtful = mean_confidence([one for line in lines for one in line])
         if doubtful < _UPRIGHT:  # 0, 1, 2, 5 and 8, and 6 together with 9, hardly tell which way is up
             turned = _read(picture, looked, turn + np.pi, recogniser)
-            if mean_confidence([one for line in turned for one in line]) > doubtful + _CLEARER:
+            clearer = mean_confidence([one for line in turned for one in line])
+            if clearer > doubtful + _CLEARER:
                 lines = turned
+            if clearer > max(doubtful + _CLEARER, _UPRIGHT):  # it lies on its head: upright, more is seen
+                seen = recogniser.detector.look_turned(picture, turn + np.pi)
+                again = _read(picture, _looked(seen, separate(seen)), turn + np.pi, recogniser)
+                lines = max(turned, again, key=lambda some: sum(one.confidence() - 0.5 for line in some for one in line))
     return PageCandidates(lines, _boxes(others, picture.shape))
+
+
+def _looked(seen: Found, found: Found) -> _Looked:
+    """Which marks are digits, and which other writing; of all that was seen, ``found`` has each mark once."""
+    is_digit = (found.scores[:, 0] >= _DIGIT) & (found.scores[:, 0] >= found.scores[:, 1])
+    return _Looked(seen, _clear(found[is_digit]), found[~is_digit & (found.scores[:, 1] >= _OTHER)])
 
 
 def _clearness(found: Found) -> float:
