@@ -99,7 +99,8 @@ def _page_candidates(picture: NDArray[np.uint8], recogniser: Recogniser) -> Page
         for angle in guess(found) if len(found) else ():
             if abs(angle - looked_at) > np.radians(_ASKEW_DEG):
                 upright = recogniser.detector.look_turned(picture, angle)
-                if _clearness(other := separate(upright)) > _clearness(found):
+                other = separate(upright)
+                if _clearness(other) > _clearness(found) and not (guess is _askew and _unclear(other)):
                     seen, found, looked_at = upright, other, angle
     looked = _looked(seen, found)
     digits, others = looked.digits, looked.others
@@ -160,7 +161,12 @@ def _askew(found: Found) -> tuple[float, ...]:
     angle = rows_direction(found[scores >= _DIGIT])
     if angle is not None and abs(np.sin(2 * angle)) >= np.sin(2 * np.radians(_DIAGONAL_DEG)):
         return angle, angle + np.pi
-    return (np.pi / 4,) if scores.sum() >= _SEEN and _clearness(found) < _UNCLEAR * float(scores.sum()) else ()
+    return (np.pi / 4,) if _unclear(found) and scores.sum() >= _SEEN else ()
+
+
+def _unclear(found: Found) -> bool:
+    """Whether hardly any of what may be digits is clear: print, drawings, or rows of digits that run askew."""
+    return _clearness(found) < max(_SEEN, _UNCLEAR * float(found.scores[:, 0].sum()))
 
 
 def _is_line(digits: Found, turn: float, shape: tuple[int, ...]) -> bool:
