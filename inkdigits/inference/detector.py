@@ -122,12 +122,15 @@ class Detector(Network):
             turn: The angle by which its lines are turned clockwise, in radians.
         """
         paper = int(np.median(border(picture)))
-        image = Image.fromarray(picture).rotate(np.degrees(turn), Image.Resampling.BILINEAR, expand=True, fillcolor=paper)
+        factor = max(1, max(picture.shape) // max(scales(picture.shape)[0]))  # it would be reduced anyhow, after it was turned
+        level = Image.fromarray(picture).reduce(factor) if factor > 1 else Image.fromarray(picture)
+        image = level.rotate(np.degrees(turn), Image.Resampling.BILINEAR, expand=True, fillcolor=paper)
         found = self.look(np.asarray(image))
         back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]], np.float32)  # row vectors, clockwise
-        middle, own = np.array(image.size, np.float32) / 2, np.array(picture.shape[::-1], np.float32) / 2
-        centres = (found.centres - middle) @ back + own
-        return Found(found.scores, centres.astype(np.float32), found.ups @ back, found.half_widths, found.labels)
+        middle, own = np.array(image.size, np.float32) / 2, np.array(level.size, np.float32) / 2
+        centres = ((found.centres - middle) @ back + own) * factor
+        ups, half_widths = found.ups @ back * factor, found.half_widths * factor
+        return Found(found.scores, centres.astype(np.float32), ups.astype(np.float32), half_widths, found.labels)
 
     def look(self, picture: NDArray[np.uint8]) -> Found:
         """What is seen in a picture in each of several scales, since the network knows digits of 10 to 60 pixels.
