@@ -226,8 +226,8 @@ def _explained(kind: str, message: str, place: str) -> str:
         return f"{told}: lists count from 0, so W[l] is self.weights[l - 1], and the last is self.weights[-1]"
     if kind == "ModuleNotFoundError" and "'inkdigits'" in message:
         return (
-            f"{told}: ann.py can compute with NumPy, .py files of your own, and nothing else; loader.py is for the scripts, which"
-            " hand it data"
+            f"{told}: ann.py can compute with NumPy, .py files of your own, and nothing else; loader.py is for the scripts,"
+            " which hand it data"
         )
     if kind in _BEYOND or "start new thread" in message:
         return f"{told}: ann.py can compute with NumPy and the .py files beside it, in one thread, and nothing else"
